@@ -1,0 +1,1 @@
+"""From tables of runs and scores to tables of results: intervals and correlations."""

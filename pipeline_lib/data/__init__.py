@@ -1,0 +1,1 @@
+"""Sources of images and labels -> the one canonical dataset file. One file per source, imported by name."""

@@ -1,0 +1,148 @@
+"""The canonical data set: arrays in memory and one HDF5 file on disk.
+
+An example is its position in the training set: never re-ordered, never re-numbered.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline_lib import fingerprint, storage
+from pipeline_lib.errors import PipelineError, one_of
+
+REBUILD = "prepare_dataset"
+ARRAYS = ("train/images", "train/labels", "train/source_id", "test/images", "test/labels", "class_names")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Images and labels of one data set.
+
+    Attributes:
+        train_images, test_images: (N, C, H, W) uint8.
+        train_labels, test_labels: (N,) int64 in 0..classes-1.
+        class_names: one name per class.
+        source_id: per training example the file or position it came from.
+        true_labels: (N,) int64 before labels were corrupted, or None where none were.
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    class_names: list[str]
+    source_id: list[str]
+    true_labels: np.ndarray | None = None
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    def fingerprint(self) -> str:
+        """Hash every image, label and class name."""
+        names = np.frombuffer("\n".join(self.class_names).encode(), dtype=np.uint8)
+        return fingerprint.array(self.train_images, self.train_labels, self.test_images, self.test_labels, names)
+
+
+def check(dataset: Dataset, where: str) -> Dataset:
+    """Return the data set if it can be trained on.
+
+    Args:
+        dataset: as read from a source.
+        where: file or folder it came from, for the messages.
+
+    Raises:
+        PipelineError: wrong shapes or types, labels outside the classes, one class only, a class without training images.
+    """
+    for split in ("train", "test"):
+        images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
+        if images.ndim != 4 or images.dtype != np.uint8 or images.shape[1] not in (1, 3):
+            raise PipelineError(
+                f"{where}: {split} images must be uint8 of shape (N, 1 or 3, H, W), not {images.dtype} {images.shape}"
+            )
+        if labels.shape != (len(images),):
+            raise PipelineError(f"{where}: {len(images)} {split} images but labels of shape {labels.shape}")
+        if len(labels) == 0:
+            raise PipelineError(f"{where}: no {split} images")
+        if labels.min() < 0 or labels.max() >= dataset.classes:
+            raise PipelineError(
+                f"{where}: {split} labels run from {labels.min()} to {labels.max()}, but there are {dataset.classes} classes (0 to "
+                f"{dataset.classes - 1})"
+            )
+    if dataset.train_images.shape[1:] != dataset.test_images.shape[1:]:
+        raise PipelineError(
+            f"{where}: training images are {dataset.train_images.shape[1:]}, test images {dataset.test_images.shape[1:]}"
+        )
+    if dataset.classes < 2:
+        raise PipelineError(f"{where}: only one class ({one_of(dataset.class_names)}); at least two are needed")
+    empty = np.setdiff1d(np.arange(dataset.classes), dataset.train_labels)
+    if len(empty):
+        raise PipelineError(f"{where}: no training image of class {one_of(dataset.class_names[c] for c in empty)}")
+    return dataset
+
+
+def write(path: str | Path, dataset: Dataset, attrs: dict) -> None:
+    """Write the canonical file.
+
+    Args:
+        path: data/{name}/dataset.h5
+        dataset: checked data set.
+        attrs: source, licence note, seed of any change; the fingerprint is added.
+    """
+    arrays = {
+        "train/images": dataset.train_images,
+        "train/labels": dataset.train_labels,
+        "train/source_id": dataset.source_id,
+        "test/images": dataset.test_images,
+        "test/labels": dataset.test_labels,
+        "class_names": dataset.class_names,
+    }
+    if dataset.true_labels is not None:
+        arrays["train/true_labels"] = dataset.true_labels
+    storage.write_h5(path, arrays, {**attrs, "fingerprint": dataset.fingerprint()})
+
+
+def read(path: str | Path) -> tuple[Dataset, str]:
+    """Return the data set and its fingerprint.
+
+    Raises:
+        PipelineError: the file is missing, damaged or not a data set.
+    """
+    with storage.open_h5(path, REBUILD, ARRAYS) as file:
+        dataset = Dataset(
+            train_images=file["train/images"][:],
+            train_labels=file["train/labels"][:],
+            test_images=file["test/images"][:],
+            test_labels=file["test/labels"][:],
+            class_names=list(file["class_names"].asstr()[:]),
+            source_id=list(file["train/source_id"].asstr()[:]),
+            true_labels=file["train/true_labels"][:] if "train/true_labels" in file else None,
+        )
+        return dataset, str(file.attrs["fingerprint"])
+
+
+def read_labels(path: str | Path) -> tuple[np.ndarray, list[str], str]:
+    """Return (training labels, class names, fingerprint) without touching the images.
+
+    Raises:
+        PipelineError: the file is missing, damaged or not a data set.
+    """
+    with storage.open_h5(path, REBUILD, ARRAYS) as file:
+        return file["train/labels"][:], list(file["class_names"].asstr()[:]), str(file.attrs["fingerprint"])
+
+
+def stratified_split(labels: np.ndarray, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Split positions into (rest, held out), taking `fraction` of every class, at least one and never all.
+
+    Returns:
+        Two sorted arrays of positions. A class with a single example stays whole in the rest.
+    """
+    held = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        count = min(max(1, round(fraction * len(members))), len(members) - 1)
+        held.append(rng.permutation(members)[:count])
+    held_out = np.sort(np.concatenate(held))
+    return np.setdiff1d(np.arange(len(labels)), held_out), held_out

@@ -1,0 +1,104 @@
+"""A folder that holds one folder of images per class, resized to one size."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from pipeline_lib.data.dataset import Dataset, stratified_split
+from pipeline_lib.errors import PipelineError, one_of
+from pipeline_lib.rng import generator
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+NAMED = 5  # unreadable images named in a message before it only counts them
+
+
+def read(settings: dict, seed: int) -> tuple[Dataset, str]:
+    """Return (data set, licence note) of a folder of class folders.
+
+    Args:
+        settings: `train`, `test` (or None and `test_fraction`), `size` in pixels, `fit` ("crop" or "stretch"), `obtain`.
+        seed: study seed, for the split.
+
+    Raises:
+        PipelineError: the folder is missing, a class is empty, an image cannot be read, or training and test classes differ.
+    """
+    train, names = scan(settings["train"], settings["obtain"])
+    if settings["test"]:
+        test, test_names = scan(settings["test"], settings["obtain"])
+        if test_names != names:
+            raise PipelineError(
+                f"{settings['test']}: its class folders ({one_of(test_names)}) differ from those of {settings['train']} "
+                f"({one_of(names)})"
+            )
+    else:
+        labels = np.array([label for _, label in train])
+        kept, held = stratified_split(labels, settings["test_fraction"], generator(seed, "test split", settings["train"]))
+        train, test = [train[i] for i in kept], [train[i] for i in held]
+    ids = [path.relative_to(settings["train"]).as_posix() for path, _ in train]
+    arrays = [_load([path for path, _ in split], settings["size"], settings["fit"]) for split in (train, test)]
+    labels = [np.array([label for _, label in split], dtype=np.int64) for split in (train, test)]
+    return Dataset(arrays[0], labels[0], arrays[1], labels[1], names, ids), f"images of {settings['train']}"
+
+
+def scan(folder: str | Path, obtain: str = "") -> tuple[list[tuple[Path, int]], list[str]]:
+    """List the images of a folder of class folders.
+
+    Args:
+        folder: holds one folder per class; hidden files and files that are no images by their ending are passed over.
+        obtain: where to get the images, for the message when the folder is missing.
+
+    Returns:
+        ((path, label) sorted by class and name, class names).
+
+    Raises:
+        PipelineError: the folder is missing, has fewer than two class folders, or a class folder holds no image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise PipelineError(f"{folder}: no such folder. {obtain}".rstrip())
+    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if len(classes) < 2:
+        found = one_of(entry.name for entry in classes) or "none"
+        raise PipelineError(f"{folder}: needs one folder of images per class, at least two; found {found}")
+    images = []
+    for label, folder_of_class in enumerate(classes):
+        members = sorted(
+            p for p in folder_of_class.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+        )
+        if not members:
+            raise PipelineError(f"{folder_of_class}: holds no image ({one_of(SUFFIXES)}). Fill it or remove the folder")
+        images += [(path, label) for path in members]
+    return images, [entry.name for entry in classes]
+
+
+def _load(paths: list[Path], size: int, fit: str) -> np.ndarray:
+    """Read and resize images -> (N, 3, size, size) uint8; all unreadable ones are named together."""
+    images = np.empty((len(paths), 3, size, size), dtype=np.uint8)
+
+    def load(position: int) -> str | None:
+        try:
+            with Image.open(paths[position]) as image:
+                images[position] = _square(image, size, fit).transpose(2, 0, 1)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            return f"{paths[position]} ({error})"
+        return None
+
+    with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
+        outcomes = list(tqdm(pool.map(load, range(len(paths))), total=len(paths), desc="reading images", unit="image", disable=None))
+    broken = [outcome for outcome in outcomes if outcome]
+    if broken:
+        more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+        raise PipelineError(f"cannot read {'; '.join(broken[:NAMED])}{more}. Replace or remove these files")
+    return images
+
+
+def _square(image: Image.Image, size: int, fit: str) -> np.ndarray:
+    """Upright RGB image of size x size -> (size, size, 3) uint8."""
+    image = ImageOps.exif_transpose(image)
+    image = image.convert("RGBA").convert("RGB") if "transparency" in image.info else image.convert("RGB")
+    if fit == "crop":
+        return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))

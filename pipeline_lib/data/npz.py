@@ -1,0 +1,61 @@
+"""A local .npz with train_images, train_labels, test_images, test_labels and (optionally) class_names."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.errors import PipelineError, one_of
+
+REQUIRED = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+def read(settings: dict, seed: int) -> tuple[Dataset, str]:
+    """Return (data set, licence note) of an .npz; nothing in it is unpickled.
+
+    Args:
+        settings: `npz`, a path; images (N, H, W, C) or (N, H, W) uint8, labels (N,) integers.
+        seed: study seed, not used.
+
+    Raises:
+        PipelineError: the file is missing, damaged, or its arrays are not as described.
+    """
+    path = Path(settings["npz"])
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            lacking = [name for name in REQUIRED if name not in archive]
+            if lacking:
+                raise PipelineError(f"{path}: lacks {one_of(lacking)}; it has {one_of(archive.files)}")
+            arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise PipelineError(f"{path}: missing. Put the file there, or change `npz:` in config.yaml") from None
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+        raise PipelineError(f"{path}: damaged or not an .npz of plain arrays ({error}). Replace it with a good copy") from error
+    labels = {}
+    for split in ("train", "test"):
+        labels[split] = arrays[f"{split}_labels"]
+        if not np.issubdtype(labels[split].dtype, np.integer):
+            raise PipelineError(f"{path}: {split}_labels must be whole numbers, not {labels[split].dtype}")
+        if arrays[f"{split}_images"].ndim not in (3, 4):
+            raise PipelineError(
+                f"{path}: {split}_images must be (N, H, W, C) or (N, H, W) uint8, not {arrays[f'{split}_images'].shape}"
+            )
+    if "class_names" in arrays:
+        names = [str(name) for name in arrays["class_names"]]
+    else:
+        names = [str(label) for label in range(int(labels["train"].max(initial=0)) + 1)]
+    data = Dataset(
+        _channels_first(arrays["train_images"]),
+        labels["train"].astype(np.int64),
+        _channels_first(arrays["test_images"]),
+        labels["test"].astype(np.int64),
+        names,
+        [f"train/{i}" for i in range(len(labels["train"]))],
+    )
+    return data, f"local file {path.name}"
+
+
+def _channels_first(images: np.ndarray) -> np.ndarray:
+    """(N, H, W, C) or (N, H, W) -> (N, C, H, W)."""
+    return np.ascontiguousarray(images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2))

@@ -1,0 +1,33 @@
+"""Heat maps of correlation tables."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pipeline_lib.draw.style import plt
+
+DARK = 0.6  # beyond this, white digits are readable on the cell
+
+
+def draw(table: pd.DataFrame, dataset: str, method: str, examples: int) -> Figure:
+    """Draw a correlation table with its values in the cells.
+
+    Args:
+        table: square, metric names as index and columns.
+        dataset, method, examples: for the title.
+    """
+    names, values = list(table.columns), table.to_numpy()
+    side = 2.2 + 0.72 * len(names)
+    figure, axes = plt.subplots(figsize=(side + 0.8, side))
+    image = axes.imshow(values, vmin=-1, vmax=1, cmap="RdBu_r")
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    for row, column in np.ndindex(values.shape):
+        value = values[row, column]
+        text, colour = ("-", "black") if np.isnan(value) else (f"{value:.2f}", "white" if abs(value) > DARK else "black")
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=10)
+    figure.colorbar(image, ax=axes, shrink=0.8, label=f"{method.capitalize()} correlation")
+    axes.set_title(f"{dataset}: do the metrics agree on what is hard?\n{method.capitalize()}, {examples:,} training examples", loc="left")
+    return figure

@@ -1,0 +1,108 @@
+"""What a result depends on, as a short hash.
+
+Code counts by what it does: comments, docstrings and formatting are dropped, and imports are followed inside this
+package. `pipeline_lib.config` is left out: it only turns text into values, and those values are hashed themselves.
+"""
+
+import ast
+import functools
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+PACKAGE = Path(__file__).parent
+VALUES_ONLY = {"pipeline_lib.config", "pipeline_lib.fingerprint", "pipeline_lib.job"}  # cannot change a number
+DIGITS = 16  # hexadecimal digits kept: 64 bits
+
+
+def value(*parts: object) -> str:
+    """Return the fingerprint of plain values (numbers, strings, lists, dicts), key order aside."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:DIGITS]
+
+
+def array(*arrays: np.ndarray) -> str:
+    """Return the fingerprint of arrays: dtype, shape and every byte."""
+    digest = hashlib.sha256()
+    for item in arrays:
+        digest.update(f"{item.dtype.str}{item.shape}".encode())
+        digest.update(np.ascontiguousarray(item).data)
+    return digest.hexdigest()[:DIGITS]
+
+
+def folder(path: str | Path) -> str:
+    """Return the fingerprint of a folder's listing: every file's name and size, not its date or content."""
+    root = Path(path)
+    files = [(file.relative_to(root).as_posix(), file.stat().st_size) for file in root.rglob("*") if file.is_file()]
+    return value(sorted(files))
+
+
+def zip_directory(path: str | Path) -> str:
+    """Return the fingerprint of a zip file's directory (names, sizes and checksums of its members), or of a broken file's size."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return value([(member.filename, member.file_size, member.CRC) for member in archive.infolist()])
+    except (OSError, zipfile.BadZipFile):
+        return value("broken", Path(path).stat().st_size)
+
+
+def code(*starts: str | Path) -> str:
+    """Return the fingerprint of what the given modules or script files do, everything they import from us included.
+
+    Args:
+        starts: dotted names in this package, or paths of scripts.
+
+    Raises:
+        SyntaxError: a followed file does not parse.
+    """
+    return value({str(name): text for name, text in _closure(starts).items()})
+
+
+def modules(*starts: str | Path) -> list[str]:
+    """Return the sorted names of all files of ours that `code(*starts)` covers."""
+    return sorted(_closure(starts))
+
+
+def _closure(starts) -> dict[str, str]:
+    found, waiting = {}, [str(start) for start in starts]
+    while waiting:
+        name = waiting.pop()
+        path = Path(name) if name.endswith(".py") else _module_file(name)
+        label = path.name if name.endswith(".py") else name
+        if path is None or label in found or name in VALUES_ONLY:
+            continue
+        found[label], imported = _normalised(path, path.stat().st_mtime_ns)
+        waiting += imported
+    return found
+
+
+def _module_file(name: str) -> Path | None:
+    """Return the file of a dotted name inside the package, or None if it names a function or a stranger."""
+    base = PACKAGE.parent.joinpath(*name.split("."))
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file():
+            return path
+    return None
+
+
+@functools.cache
+def _normalised(path: Path, mtime_ns: int) -> tuple[str, tuple[str, ...]]:
+    """Return (source without comments, docstrings and formatting; dotted names that it imports from this package)."""
+    tree = ast.parse(path.read_text(), filename=str(path))
+    imported = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            imported += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_docstring(body[0]):
+            node.body = body[1:] or [ast.Pass()]
+    ours = tuple(name for name in imported if name.split(".")[0] == PACKAGE.name and _module_file(name))
+    return ast.unparse(tree), ours
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

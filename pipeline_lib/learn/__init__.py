@@ -1,0 +1,1 @@
+"""Models, the training loop and its recorder, augmentation on the device, SwAV features, k-means."""

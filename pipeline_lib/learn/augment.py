@@ -1,0 +1,115 @@
+"""Batches from a training set that lives on the device: index, crop, flip and rotate in one sampling step.
+
+Crop (reflected border), then mirror, then rotation (nearest pixel, black corners), as torchvision does one image at a
+time. Here the three become one source position per output pixel, and one gather fetches the whole batch.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pipeline_lib.config import Augmentation
+
+CHUNK_PIXELS = {"cpu": 2**18, "cuda": 2**24}  # pixels sampled at once: fits the L2 cache / keeps launches few
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What happens to each of N examples in one epoch.
+
+    Attributes:
+        rows, columns: (N,) int64 offset of the crop, -padding..padding.
+        flip: (N,) bool.
+        angle: (N,) float32 radians, counter-clockwise.
+    """
+
+    rows: torch.Tensor
+    columns: torch.Tensor
+    flip: torch.Tensor
+    angle: torch.Tensor
+
+
+def draw(settings: Augmentation, examples: int, rng: np.random.Generator, device: torch.device) -> Draw:
+    """Draw one epoch's changes for all examples of the data set, kept or not.
+
+    An example's change does not depend on which others are kept, so runs on different subsets can be compared in pairs.
+    """
+    pad = settings.crop_padding
+    offsets = rng.integers(-pad, pad, size=(2, examples), endpoint=True)
+    flip = rng.random(examples) < (0.5 if settings.flip else 0)
+    angle = np.radians(rng.uniform(-1, 1, examples) * settings.rotation)
+    rows, columns = torch.from_numpy(offsets).to(device)
+    return Draw(rows, columns, torch.from_numpy(flip).to(device), torch.from_numpy(angle.astype(np.float32)).to(device))
+
+
+class Images:
+    """A uint8 image set on the device that hands out float batches.
+
+    Args:
+        images: (N, C, H, W) uint8.
+        mean, std: (C,) of pixels scaled to 0..1.
+        device: where the set lives.
+    """
+
+    def __init__(self, images: np.ndarray, mean: list[float], std: list[float], device: torch.device):
+        self.examples, self.channels, self.height, self.width = images.shape
+        # one row per pixel: gathering rows yields channels-last batches without another pass
+        pixels = np.ascontiguousarray(images.transpose(0, 2, 3, 1)).reshape(-1, self.channels)
+        self._pixels = torch.from_numpy(pixels).to(device)
+        std = torch.tensor(std, dtype=torch.float32, device=device).view(1, -1, 1, 1)
+        self._scale = 1 / (255 * std)
+        self._shift = -torch.tensor(mean, dtype=torch.float32, device=device).view(1, -1, 1, 1) / std
+        self._rows = torch.arange(self.height, device=device)
+        self._columns = torch.arange(self.width, device=device)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images are."""
+        return self._pixels.device
+
+    def clean(self, begin: int, end: int) -> torch.Tensor:
+        """Return examples begin..end-1 unchanged: (B, C, H, W) float32, channels last."""
+        area = self.height * self.width
+        return self._normalised(self._pixels[begin * area : end * area].view(-1, self.height, self.width, self.channels))
+
+    def augmented(self, index: torch.Tensor, change: Draw, settings: Augmentation) -> torch.Tensor:
+        """Return the examples at `index` (B,) int64, changed: (B, C, H, W) float32, channels last."""
+        shift_row, shift_column = change.rows[index].view(-1, 1, 1), change.columns[index].view(-1, 1, 1)
+        flip, outside = change.flip[index].view(-1, 1, 1), None
+        if settings.rotation:
+            row, column, outside = self._rotated(change.angle[index])
+        else:
+            row, column = self._rows.view(1, -1, 1), self._columns.view(1, 1, -1)
+        if settings.flip:
+            column = torch.where(flip, self.width - 1 - column, column)
+        if settings.crop_padding:
+            row, column = _reflect(row + shift_row, self.height - 1), _reflect(column + shift_column, self.width - 1)
+        position = (index.view(-1, 1, 1) * self.height + row) * self.width + column
+        batch = self._pixels.index_select(0, position.flatten()).view(*position.shape, self.channels)
+        if outside is not None:
+            batch.masked_fill_(outside.unsqueeze(-1), 0)
+        return self._normalised(batch)
+
+    def _rotated(self, angle: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the (B, H, W) source row and column of every output pixel and whether it lies outside."""
+        cos, sin = angle.cos().view(-1, 1, 1), angle.sin().view(-1, 1, 1)
+        y = self._rows.view(1, -1, 1) + (0.5 - self.height / 2)  # pixel centres, from the middle of the image
+        x = self._columns.view(1, 1, -1) + (0.5 - self.width / 2)
+        column = torch.floor(cos * x - sin * y + self.width / 2).long()
+        row = torch.floor(sin * x + cos * y + self.height / 2).long()
+        outside = (row < 0) | (row >= self.height) | (column < 0) | (column >= self.width)
+        return row.clamp_(0, self.height - 1), column.clamp_(0, self.width - 1), outside
+
+    def _normalised(self, batch: torch.Tensor) -> torch.Tensor:
+        """(B, H, W, C) uint8 -> (B, C, H, W) float32 in channels-last memory."""
+        return batch.permute(0, 3, 1, 2).float().mul_(self._scale).add_(self._shift)
+
+    def chunk(self, batch: int) -> int:
+        """Return how many batches of this size to sample at once."""
+        return max(1, CHUNK_PIXELS[self.device.type] // (batch * self.height * self.width))
+
+
+def _reflect(position: torch.Tensor, last: int) -> torch.Tensor:
+    """Mirror positions at 0 and `last`, the border pixel not repeated."""
+    return last - (last - position.abs()).abs()

@@ -1,0 +1,47 @@
+"""Which device a job computes on, and with how many threads."""
+
+import torch
+
+from pipeline_lib.errors import PipelineError
+
+
+def choose(wanted: str, threads: int = 1) -> torch.device:
+    """Return the device and fix the number of CPU threads, so that results do not depend on `--cores`.
+
+    Args:
+        wanted: "auto" (a GPU where there is one), "cpu" or "cuda".
+        threads: CPU threads of this process.
+
+    Raises:
+        PipelineError: a GPU was asked for and there is none.
+    """
+    torch.set_num_threads(threads)
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise PipelineError("config.yaml says `device: cuda`, but PyTorch sees no GPU here. Use `device: auto` or `cpu`")
+    if wanted == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True  # what is not bfloat16 is not slow either
+    torch.backends.cudnn.benchmark = True  # shapes are few and repeat
+    return torch.device("cuda")
+
+
+def name(device: torch.device) -> str:
+    """Return the device in words, for records."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu, {torch.get_num_threads()} thread(s), {torch.backends.cpu.get_cpu_capability()}"
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the context in which a forward pass runs: bfloat16 on a GPU that computes in it, else float32.
+
+    bfloat16 has the exponents of float32, so no loss scaling is needed (half precision without it lost gradients).
+    """
+    enabled = precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def wait(device: torch.device) -> None:
+    """Return when the device has done all it was given; before every reading of a clock."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

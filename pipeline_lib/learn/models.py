@@ -1,0 +1,128 @@
+"""The networks that recipes name. Each keeps its last linear layer in `fc`, so that what comes before it are the features.
+
+(B, C, H, W) float -> (B, classes) logits.
+"""
+
+import torch
+from torch import nn
+
+SMALLEST_MAP = 4  # small_cnn halves the image until its side is at most this many pixels
+
+
+def build(name: str, channels: int, size: int, classes: int, width: int, seed: int) -> nn.Module:
+    """Return a freshly initialised network; the weights depend on the seed alone, whatever the device.
+
+    Args:
+        name: one of `BUILDERS`.
+        channels: 1 or 3.
+        size: side of the (square) images in pixels.
+        classes: number of outputs.
+        width: channels of the first stage (small_cnn only).
+        seed: of the initial weights.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return BUILDERS[name](channels, size, classes, width).to(memory_format=torch.channels_last)
+
+
+def features_of(model: nn.Module) -> tuple[nn.Module, int]:
+    """Return (the network without its last layer, the dimension of what it puts out)."""
+    dimension = model.fc.in_features
+    model.fc = nn.Identity()
+    return model, dimension
+
+
+class SmallCnn(nn.Module):
+    """Conv, pool, norm, ReLU until the map is 4 pixels or less; one more conv; one linear layer over the map.
+
+    2.8 million multiply-adds for a 32x32 colour image at width 16: for digits, and for CIFAR without a GPU.
+    """
+
+    def __init__(self, channels: int, size: int, classes: int, width: int):
+        super().__init__()
+        layers = []
+        while size > SMALLEST_MAP:
+            # pooling before the normalisation: a quarter of the memory traffic, same receptive field
+            layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(width), nn.ReLU()]
+            channels, width, size = width, 2 * width, size // 2
+        width = channels if layers else width
+        layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.Flatten()]
+        self.body = nn.Sequential(*layers)
+        self.fc = nn.Linear(width * size * size, classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) -> (B, classes)."""
+        return self.fc(self.body(images))
+
+
+class Plain18(nn.Module):
+    """The thesis's CIFAR-100 network: ResNet-18 without its shortcuts.
+
+    Four stages of two blocks; a block is conv-norm-ReLU-conv-norm with no ReLU at its end. Only the last stage halves
+    the map, which makes it 8.8 times as expensive as the usual ResNet-18.
+    """
+
+    WIDTHS = (64, 128, 256, 512)
+
+    def __init__(self, channels: int, size: int, classes: int, width: int):
+        super().__init__()
+        layers = [*_conv_norm(channels, self.WIDTHS[0], 1), nn.ReLU()]
+        inside = self.WIDTHS[0]
+        for out in self.WIDTHS:
+            for block in range(2):
+                stride = 2 if out == self.WIDTHS[-1] and block == 0 else 1
+                layers += [*_conv_norm(inside, out, stride), nn.ReLU(), *_conv_norm(out, out, 1)]
+                inside = out
+        self.body = nn.Sequential(*layers)
+        self.fc = nn.Linear(inside, classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) -> (B, classes)."""
+        return self.fc(self.body(images).mean(dim=(2, 3)))
+
+
+class OneConv(nn.Module):
+    """The thesis's score model for vegetables: one convolution, ReLU, max-pool, linear."""
+
+    FILTERS, KERNEL = 8, 5
+
+    def __init__(self, channels: int, size: int, classes: int, width: int):
+        super().__init__()
+        side = ((size - self.KERNEL) // 2 + 1) // 2
+        self.body = nn.Sequential(nn.Conv2d(channels, self.FILTERS, self.KERNEL, stride=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+        self.fc = nn.Linear(self.FILTERS * side * side, classes)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) -> (B, classes)."""
+        return self.fc(self.body(images))
+
+
+def _conv_norm(inside: int, out: int, stride: int) -> list[nn.Module]:
+    return [nn.Conv2d(inside, out, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(out)]
+
+
+def _resnet18(channels: int, size: int, classes: int, width: int) -> nn.Module:
+    """torchvision's ResNet-18 as it is, not pre-trained."""
+    from torchvision.models import resnet18
+
+    model = resnet18(num_classes=classes)
+    if channels != model.conv1.in_channels:
+        model.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+    return model
+
+
+def _resnet18_cifar(channels: int, size: int, classes: int, width: int) -> nn.Module:
+    """ResNet-18 for small images: a 3x3 stem of stride 1 and no max-pool (0.555 GMAC at 32x32)."""
+    model = _resnet18(channels, size, classes, width)
+    model.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+    model.maxpool = nn.Identity()
+    return model
+
+
+BUILDERS = {
+    "small_cnn": SmallCnn,
+    "plain18": Plain18,
+    "one_conv": OneConv,
+    "resnet18": _resnet18,
+    "resnet18_cifar": _resnet18_cifar,
+}

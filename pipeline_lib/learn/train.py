@@ -1,0 +1,217 @@
+"""The training loop: one model, one kept subset, one seed.
+
+Everything random is drawn on the CPU from (study seed, purpose, run seed) for all examples of the data set and then
+restricted to the kept ones: a subset sees a subset of the same sequence, on every device.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from pipeline_lib.config import Plateau, Recipe
+from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.learn import augment, models
+from pipeline_lib.learn.device import autocast, wait
+from pipeline_lib.learn.schedule import Schedule
+from pipeline_lib.rng import derive_seed, generator
+
+EVALUATION_BATCH = {"cpu": 256, "cuda": 4096}  # images per clean batch: cache on the CPU, few launches on a GPU
+
+
+class Data:
+    """A data set on the device, shared by all trainings of a job.
+
+    Args:
+        dataset: the canonical data set.
+        recipe: says how pixels are normalised.
+        device: where everything lives.
+    """
+
+    def __init__(self, dataset: Dataset, recipe: Recipe, device: torch.device):
+        mean, std = _normalisation(dataset.train_images, recipe)
+        self.classes, self.device = dataset.classes, device
+        self.train = augment.Images(dataset.train_images, mean, std, device)
+        self.test = augment.Images(dataset.test_images, mean, std, device)
+        self.train_labels = torch.from_numpy(dataset.train_labels).to(device)
+        self.test_labels = torch.from_numpy(dataset.test_labels).to(device)
+
+
+def _normalisation(images: np.ndarray, recipe: Recipe) -> tuple[list[float], list[float]]:
+    """Return (mean, std) per channel for pixels scaled to 0..1."""
+    channels = images.shape[1]
+    if recipe.normalise == "none":
+        return [0.0] * channels, [1.0] * channels
+    if recipe.normalise == "dataset":
+        counts = [np.bincount(images[:, c].ravel(), minlength=256) for c in range(channels)]
+        levels = np.arange(256) / 255
+        mean = [float(np.average(levels, weights=n)) for n in counts]
+        std = [float(np.sqrt(np.average((levels - m) ** 2, weights=n))) or 1.0 for n, m in zip(counts, mean, strict=True)]
+        return mean, std
+    if len(recipe.normalise.mean) != channels or len(recipe.normalise.std) != channels:
+        raise PipelineError(
+            f"the recipe's `normalise` has {len(recipe.normalise.mean)} means and {len(recipe.normalise.std)} deviations, "
+            f"the images have {channels} channel(s)"
+        )
+    return recipe.normalise.mean, recipe.normalise.std
+
+
+@dataclass
+class Trained:
+    """What a training leaves behind.
+
+    Attributes:
+        model: the network in its final state.
+        steps: optimiser steps taken.
+        images: training images seen, repetitions counted.
+        seconds: wall-clock time of the loop, without `after_epoch`.
+        train_loss, validation_loss, validation_accuracy: per epoch; NaN without a validation split.
+    """
+
+    model: nn.Module
+    steps: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    train_loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    validation_accuracy: list[float] = field(default_factory=list)
+
+
+def train(
+    data: Data,
+    kept: np.ndarray,
+    recipe: Recipe,
+    study_seed: int,
+    run_seed: int,
+    after_epoch: Callable[[int, nn.Module], None] | None = None,
+) -> Trained:
+    """Train one model on a subset of the training set.
+
+    Args:
+        data: the data set on its device.
+        kept: (M,) positions of the examples to train on.
+        recipe: model, optimiser, schedule, epochs, batch, augmentation, precision.
+        study_seed, run_seed: determine everything random; on a CPU they determine the result to the last bit.
+        after_epoch: called with (epoch counted from 0, model in training mode); its time is not the loop's.
+
+    Returns:
+        The trained model and its record.
+
+    Raises:
+        PipelineError: fewer than two examples, or the loss is no longer a number.
+    """
+    fitted, validation = _hold_out(kept, recipe, study_seed, run_seed)
+    if len(fitted) < 2:
+        raise PipelineError(f"{len(fitted)} example(s) to train on; at least 2 are needed")
+    init = derive_seed(study_seed, "init", run_seed)
+    model = models.build(recipe.model, data.train.channels, data.train.height, data.classes, recipe.width, init).to(data.device)
+    optimiser = _optimiser(model, recipe)
+    steps_per_epoch = -(-len(fitted) // recipe.batch)
+    schedule = Schedule(recipe, optimiser, steps_per_epoch * recipe.epochs)
+    is_fitted = np.zeros(data.train.examples, dtype=bool)
+    is_fitted[fitted] = True
+    orders, changes = generator(study_seed, "order", run_seed), generator(study_seed, "augmentation", run_seed)
+    result = Trained(model)
+    for epoch in range(recipe.epochs):
+        wait(data.device)
+        begin = time.perf_counter()
+        order = orders.permutation(data.train.examples)
+        order = torch.from_numpy(order[is_fitted[order]]).to(data.device)
+        change = augment.draw(recipe.augmentation, data.train.examples, changes, data.device)
+        total_loss = torch.zeros((), device=data.device)
+        model.train()
+        for images, labels in batches(data, order, change, recipe, steps_per_epoch):
+            schedule.before_step(result.steps, epoch)
+            total_loss += step(model, optimiser, images, labels, recipe) * len(labels)
+            result.steps += 1
+        result.images += len(fitted)
+        result.train_loss.append(_finite(total_loss.item() / len(fitted), epoch, recipe, run_seed))
+        loss, accuracy = float("nan"), float("nan")
+        if len(validation):
+            logits = predict(model, data.train, recipe)[validation]
+            loss, accuracy = loss_and_accuracy(logits, data.train_labels[validation])
+            schedule.after_epoch(loss)
+        result.validation_loss.append(loss)
+        result.validation_accuracy.append(accuracy)
+        result.seconds += time.perf_counter() - begin
+        if after_epoch:
+            after_epoch(epoch, model)
+    return result
+
+
+def batches(data: Data, order: torch.Tensor, change: augment.Draw, recipe: Recipe, count: int) -> Iterator:
+    """Yield (images (B, C, H, W) float32, labels (B,)) for one epoch.
+
+    Batches differ in size by at most one: no small last batch spoils the statistics of batch normalisation.
+    """
+    parts = torch.tensor_split(order, count)
+    at_once = data.train.chunk(recipe.batch)
+    for first in range(0, count, at_once):
+        group = parts[first : first + at_once]
+        index = torch.cat(group)
+        images = data.train.augmented(index, change, recipe.augmentation)
+        labels = data.train_labels[index]
+        sizes = [len(part) for part in group]
+        yield from zip(images.split(sizes), labels.split(sizes), strict=True)
+
+
+def step(model: nn.Module, optimiser: torch.optim.Optimizer, images, labels, recipe: Recipe) -> torch.Tensor:
+    """Take one optimiser step and return the batch's mean loss, left on the device."""
+    with autocast(images.device, recipe.precision):
+        loss = nn.functional.cross_entropy(model(images), labels, label_smoothing=recipe.label_smoothing)
+    loss.backward()
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return loss.detach()
+
+
+@torch.inference_mode()
+def predict(model: nn.Module, images: augment.Images, recipe: Recipe) -> torch.Tensor:
+    """Return (N, classes) float32 logits of every image, in order, without augmentation, in evaluation mode."""
+    model.eval()
+    size = EVALUATION_BATCH[images.device.type]
+    with autocast(images.device, recipe.precision):
+        parts = [model(images.clean(begin, min(begin + size, images.examples))) for begin in range(0, images.examples, size)]
+    return torch.cat(parts).float()
+
+
+def loss_and_accuracy(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+    """Return (mean cross-entropy, share of correct predictions) of (N, classes) logits."""
+    accuracy = (logits.argmax(dim=1) == labels).float().mean()
+    return nn.functional.cross_entropy(logits, labels).item(), accuracy.item()
+
+
+def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    settings = recipe.optimiser
+    if settings.name == "adam":
+        return torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
+    return torch.optim.SGD(
+        model.parameters(),
+        lr=settings.lr,
+        momentum=settings.momentum,
+        nesterov=settings.nesterov,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+
+
+def _hold_out(kept: np.ndarray, recipe: Recipe, study_seed: int, run_seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split the kept examples into (fitted, validation); only a plateau schedule looks at the second."""
+    if not isinstance(recipe.schedule, Plateau):
+        return kept, kept[:0]
+    shuffled = generator(study_seed, "validation", run_seed).permutation(np.sort(kept))
+    count = max(1, round(recipe.schedule.validation * len(kept)))
+    return np.sort(shuffled[count:]), np.sort(shuffled[:count])
+
+
+def _finite(loss: float, epoch: int, recipe: Recipe, run_seed: int) -> float:
+    if np.isfinite(loss):
+        return loss
+    raise PipelineError(
+        f"training diverged: the loss is {loss} after epoch {epoch + 1} (seed {run_seed}, {recipe.model}, "
+        f"{recipe.optimiser.name} at lr {recipe.optimiser.lr}). Lower `optimiser.lr` of this recipe in config.yaml"
+    )

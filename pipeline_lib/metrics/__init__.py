@@ -1,0 +1,50 @@
+"""Difficulty metrics: one file each, found by name, never imported together.
+
+A metric file holds its definition as a docstring, the constants below and one pure function `score`:
+
+    NEEDS    "dynamics" (recorded trainings), "clusters" (k-means on SwAV features) or "examples" (only their number)
+    FORMULA  the definition in one line
+    RANGE    the values a score can take, lowest to highest
+    READS    (clusters only) which clustering it reads, by parameter, with defaults
+    CHECKS   (optional) parameter -> function that raises ValueError for a value it cannot take
+
+`score(source, **parameters)` returns one number per training example, shape (N,), float64, finite, higher = harder.
+"""
+
+import importlib
+import inspect
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+# what a metric reads -> the module whose `open_source` opens it; by name, so that editing one leaves the others' metrics alone
+SOURCES = {"dynamics": "pipeline_lib.dynamics", "clusters": "pipeline_lib.features", "examples": None}
+
+
+def names() -> list[str]:
+    """Return the names of all metrics there are: the files of this folder."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
+
+
+def load(name: str) -> ModuleType:
+    """Import one metric file."""
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def parameters(name: str) -> dict[str, Any]:
+    """Return the parameters of a metric with their defaults."""
+    module = load(name)
+    keywords = inspect.signature(module.score).parameters.values()
+    own = {p.name: p.default for p in keywords if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name != "rng"}
+    return getattr(module, "READS", {}) | own
+
+
+def check(name: str, parameter: str, value: Any) -> None:
+    """Check one parameter value.
+
+    Raises:
+        ValueError: the metric cannot take it.
+    """
+    checks = getattr(load(name), "CHECKS", {})
+    if parameter in checks:
+        checks[parameter](value)

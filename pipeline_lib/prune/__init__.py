@@ -1,0 +1,1 @@
+"""Selection rules, sweeps of pruned trainings, the run store."""

@@ -1,0 +1,205 @@
+# What the rules share: the checked study, and what each result depends on.
+#
+# Every rule names three things in `params`, and reruns when one of them changes (profiles/default: rerun-triggers):
+#   settings  the part of config.yaml that it uses
+#   code      fingerprint of its script and of everything that the script imports from pipeline_lib
+#   upstream  the same of everything before it, so an edit reaches its consumers even if a run is interrupted between
+import functools
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+PROJECT = str(Path(workflow.basedir))
+sys.path.insert(0, PROJECT)
+# the scripts of the rules find the library of this checkout, on this machine or on a cluster node
+os.environ["PYTHONPATH"] = os.pathsep.join([PROJECT, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+from pipeline_lib import fingerprint
+from pipeline_lib import metrics as metric_files
+from pipeline_lib.config import BASELINES, NAME, Cifar, Derived, parse_study, plain
+from pipeline_lib.errors import PipelineError, one_of
+
+try:
+    study = parse_study(config)
+except PipelineError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    dataset=NAME,
+    metric=NAME,
+    seed=r"\d+",
+    features="prototypes|backbone",
+    k=r"\d+|classes|elbow",
+    method="pearson|spearman",
+
+
+# `gpu` limits what runs at the same time on one machine, not on a cluster
+resource_scopes:
+    gpu="local",
+
+
+def gpu_wanted(wildcards):
+    there = any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg"))
+    return int(study.device == "cuda" or (study.device == "auto" and there))
+
+
+def dataset_section(dataset):
+    if dataset not in study.datasets:
+        raise WorkflowError(f"config.yaml has no data set {dataset!r} under `datasets`; it has {one_of(study.datasets)}")
+    return study.datasets[dataset]
+
+
+def metric_of(metric):
+    if metric not in study.metrics:
+        raise WorkflowError(f"config.yaml has no metric {metric!r} under `metrics`; it has {one_of(study.metrics)}")
+    return metric
+
+
+def recipe(dataset, purpose):
+    """The recipe's values; the ensemble's length replaces the recipe's own for scoring."""
+    section = dataset_section(dataset)
+    values = plain(study.recipes[getattr(section.recipes, purpose)])
+    return values | {"epochs": study.ensemble_of(dataset).epochs} if purpose == "scoring" else values
+
+
+def ensemble_seeds(dataset):
+    return range(study.ensemble_of(dataset).seeds)
+
+
+@functools.cache
+def code(script, *modules):
+    """Fingerprint of a rule's script, what it imports, and the modules that it loads by name."""
+    return fingerprint.code(f"{PROJECT}/workflow/scripts/{script}.py", *modules)
+
+
+def source_kind(dataset):
+    """The file of pipeline_lib/data that reads a data set."""
+    section = dataset_section(dataset)
+    if isinstance(section, Derived):
+        return "derived"
+    if isinstance(section, Cifar):
+        return "npz" if section.npz and Path(section.npz).exists() else "cifar"
+    return section.source
+
+
+def source_settings(dataset):
+    """What reads a data set, and from where: nothing about how it is trained on."""
+    section = dataset_section(dataset)
+    values = {k: v for k, v in plain(section).items() if k not in ("recipes", "swav", "ensemble")}
+    match source_kind(dataset):
+        case "cifar":
+            values["archive"] = f"data/archives/{section.source}.tar.gz"
+        case "derived":
+            values |= {"name": dataset, "base_file": f"data/{section.base}/dataset.h5"}
+    return values
+
+
+@functools.cache
+def source_stamp(dataset):
+    """Changes when the user's own files change (not when they are touched)."""
+    section = dataset_section(dataset)
+    match source_kind(dataset):
+        case "npz":
+            return fingerprint.zip_directory(section.npz)
+        case "imagefolder":
+            return [fingerprint.folder(path) for path in (section.train, section.test) if path]
+    return None
+
+
+# Lineage: what a result depends on, everything upstream included, as one short hash.
+
+
+@functools.cache
+def data_lineage(dataset):
+    section = dataset_section(dataset)
+    base = data_lineage(section.base) if isinstance(section, Derived) else None
+    return fingerprint.value(study.seed, source_settings(dataset), source_stamp(dataset), data_code(dataset), base)
+
+
+def data_code(dataset):
+    return code("prepare_dataset", f"pipeline_lib.data.{source_kind(dataset)}")
+
+
+@functools.cache
+def dynamics_lineage(dataset):
+    return fingerprint.value(data_lineage(dataset), study.seed, recipe(dataset, "scoring"), code("train_seed"))
+
+
+def swav_settings(dataset):
+    return plain(study.swav[dataset_section(dataset).swav])
+
+
+def swav_training(dataset):
+    """The part of the SwAV section that the training uses; the elbow's range is the clustering's."""
+    return {k: v for k, v in swav_settings(dataset).items() if k != "elbow"}
+
+
+@functools.cache
+def features_lineage(dataset):
+    return fingerprint.value(data_lineage(dataset), study.seed, swav_training(dataset), code("train_swav"))
+
+
+@functools.cache
+def clusters_lineage(dataset):
+    return fingerprint.value(features_lineage(dataset), study.seed, swav_settings(dataset)["elbow"], code("cluster"))
+
+
+def clusters_file(dataset, metric):
+    parameters = study.metric_parameters(metric_of(metric))
+    return f"results/{dataset}/clusters/{parameters['features']}-{parameters['k']}.h5"
+
+
+def needs(metric):
+    return metric_files.load(study.metric_function(metric_of(metric))).NEEDS
+
+
+def score_source(wildcards):
+    """The files that a metric reads beside the data set."""
+    dataset, metric = wildcards.dataset, wildcards.metric
+    match needs(metric):
+        case "dynamics":
+            return [f"results/{dataset}/dynamics/seed{seed}.h5" for seed in ensemble_seeds(dataset)]
+        case "clusters":
+            return [f"results/{dataset}/features/swav.h5", clusters_file(dataset, metric)]
+    return []
+
+
+def score_upstream(dataset, metric):
+    match needs(metric):
+        case "dynamics":
+            return dynamics_lineage(dataset)
+        case "clusters":
+            return clusters_lineage(dataset)
+    return data_lineage(dataset)
+
+
+def score_settings(metric):
+    return {"function": study.metric_function(metric_of(metric)), "parameters": study.metric_parameters(metric)}
+
+
+def score_code(metric):
+    source = metric_files.SOURCES[needs(metric)]
+    return code("score", f"pipeline_lib.metrics.{study.metric_function(metric_of(metric))}", *filter(None, [source]))
+
+
+@functools.cache
+def score_lineage(dataset, metric):
+    seeds = len(ensemble_seeds(dataset)) if needs(metric) == "dynamics" else None
+    return fingerprint.value(score_upstream(dataset, metric), study.seed, seeds, score_settings(metric), score_code(metric))
+
+
+def window_settings():
+    return {k: v for k, v in plain(study.experiments.sliding_window).items() if k != "metrics"}
+
+
+def sweep_upstream(dataset, metric):
+    return data_lineage(dataset) if metric in BASELINES else score_lineage(dataset, metric)
+
+
+@functools.cache
+def sweep_lineage(dataset, metric):
+    before = sweep_upstream(dataset, metric)
+    return fingerprint.value(before, study.seed, window_settings(), recipe(dataset, "training"), code("sweep"))

@@ -1,0 +1,36 @@
+# Sources of images -> data/{dataset}/dataset.h5
+
+
+rule download_archive:
+    output:
+        "data/archives/{source}.tar.gz",
+    log:
+        "data/archives/{source}.log",
+    wildcard_constraints:
+        source="cifar10|cifar100",
+    localrule: True
+    script:
+        "../scripts/download_archive.py"
+
+
+def dataset_inputs(wildcards):
+    settings = source_settings(wildcards.dataset)
+    return {name: settings[key] for name, key in (("archive", "archive"), ("base", "base_file")) if key in settings}
+
+
+rule prepare_dataset:
+    input:
+        unpack(dataset_inputs),
+    output:
+        "data/{dataset}/dataset.h5",
+    log:
+        "data/{dataset}/prepare_dataset.log",
+    params:
+        kind=lambda w: source_kind(w.dataset),
+        settings=lambda w: source_settings(w.dataset),
+        source=lambda w: source_stamp(w.dataset),
+        seed=study.seed,
+        code=lambda w: data_code(w.dataset),
+        upstream=lambda w: data_lineage(w.dataset),
+    script:
+        "../scripts/prepare_dataset.py"

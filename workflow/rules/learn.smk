@@ -1,0 +1,60 @@
+# Trainings that are recorded once: the ensemble, SwAV, k-means
+
+
+rule train_seed:
+    input:
+        "data/{dataset}/dataset.h5",
+    output:
+        "results/{dataset}/dynamics/seed{seed}.h5",
+    log:
+        "results/{dataset}/logs/train_seed/{seed}.log",
+    params:
+        recipe=lambda w: recipe(w.dataset, "scoring"),
+        study_seed=study.seed,
+        device=study.device,
+        code=code("train_seed"),
+        upstream=lambda w: data_lineage(w.dataset),
+    resources:
+        gpu=gpu_wanted,
+    script:
+        "../scripts/train_seed.py"
+
+
+rule train_swav:
+    input:
+        "data/{dataset}/dataset.h5",
+    output:
+        "results/{dataset}/features/swav.h5",
+    log:
+        "results/{dataset}/logs/train_swav.log",
+    params:
+        settings=lambda w: swav_training(w.dataset),
+        study_seed=study.seed,
+        device=study.device,
+        code=code("train_swav"),
+        upstream=lambda w: data_lineage(w.dataset),
+    threads: lambda w: swav_settings(w.dataset)["threads"]
+    resources:
+        gpu=gpu_wanted,
+    priority: 1
+    script:
+        "../scripts/train_swav.py"
+
+
+rule cluster:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        features="results/{dataset}/features/swav.h5",
+    output:
+        "results/{dataset}/clusters/{features}-{k}.h5",
+    log:
+        "results/{dataset}/logs/cluster/{features}-{k}.log",
+    params:
+        study_seed=study.seed,
+        elbow=lambda w: swav_settings(w.dataset)["elbow"],
+        threads=lambda w: swav_settings(w.dataset)["threads"],
+        code=code("cluster"),
+        upstream=lambda w: features_lineage(w.dataset),
+    threads: lambda w: swav_settings(w.dataset)["threads"]
+    script:
+        "../scripts/cluster.py"

@@ -1,0 +1,18 @@
+# Records -> one score per example and metric
+
+
+rule score:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        source=score_source,
+    output:
+        "results/{dataset}/scores/{metric}.h5",
+    log:
+        "results/{dataset}/logs/score/{metric}.log",
+    params:
+        settings=lambda w: score_settings(w.metric),
+        study_seed=study.seed,
+        code=lambda w: score_code(w.metric),
+        upstream=lambda w: score_upstream(w.dataset, w.metric),
+    script:
+        "../scripts/score.py"

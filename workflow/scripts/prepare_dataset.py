@@ -1,0 +1,14 @@
+"""Read a source and write the canonical data set."""
+
+import importlib
+
+from pipeline_lib.data import dataset as canonical
+from pipeline_lib.job import job
+
+with job(snakemake.log[0]) as log:
+    source = importlib.import_module(f"pipeline_lib.data.{snakemake.params.kind}")
+    dataset, note = source.read(snakemake.params.settings, snakemake.params.seed)
+    canonical.check(dataset, f"data set {snakemake.wildcards.dataset}")
+    attrs = {"source": snakemake.params.settings, "note": note, "seed": snakemake.params.seed}
+    canonical.write(snakemake.output[0], dataset, attrs)
+    log.info("%d training and %d test images of %d classes", len(dataset.train_labels), len(dataset.test_labels), dataset.classes)

@@ -1,0 +1,34 @@
+"""Train SwAV on the training images and write its features."""
+
+import math
+
+from pipeline_lib import storage
+from pipeline_lib.config import Swav
+from pipeline_lib.data.dataset import read
+from pipeline_lib.job import job
+from pipeline_lib.learn import device as devices
+from pipeline_lib.learn.swav import train_swav
+
+with job(snakemake.log[0]) as log:
+    params = snakemake.params
+    device = devices.choose(params.device, params.settings["threads"])
+    dataset, fingerprint = read(snakemake.input[0])
+    swav = train_swav(dataset, Swav.model_validate(params.settings), params.study_seed, device)
+    attrs = {
+        "dataset": fingerprint,
+        "settings": params.settings,
+        "study_seed": params.study_seed,
+        "code": params.code,
+        "device": devices.name(device),
+        "ln_k": math.log(params.settings["prototypes"]),
+    }
+    arrays = {
+        "features": swav.features,
+        "prototypes": swav.prototypes,
+        "loss": swav.loss,
+        "knn_epochs": swav.knn_epochs,
+        "knn_accuracy": swav.knn_accuracy,
+    }
+    storage.write_h5(snakemake.output[0], arrays, attrs)
+    for epoch, accuracy in zip(swav.knn_epochs, swav.knn_accuracy, strict=True):
+        log.info("epoch %d: loss %.3f (ln K = %.3f), kNN accuracy %.4f", epoch, swav.loss[epoch - 1], attrs["ln_k"], accuracy)
