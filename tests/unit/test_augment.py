@@ -1,0 +1,84 @@
+"""The one-step sampling against torchvision, image by image."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import functional as tv
+
+from pipeline_lib.config import Augmentation
+from pipeline_lib.learn.augment import Draw, Images, draw
+
+CPU = torch.device("cpu")
+SIZE, PADDING = 32, 4
+
+
+@pytest.fixture
+def photos():
+    rng = np.random.default_rng(3)
+    coarse = rng.integers(0, 256, size=(12, 3, 8, 8), dtype=np.uint8)
+    return coarse.repeat(4, axis=2).repeat(4, axis=3) // 2 + rng.integers(0, 128, size=(12, 3, SIZE, SIZE), dtype=np.uint8)
+
+
+def one_by_one(image, row, column, flip, degrees):
+    """Reflect-pad, crop, mirror and rotate one (C, H, W) uint8 image as torchvision does on PIL images."""
+    picture = Image.fromarray(image.transpose(1, 2, 0))
+    picture = tv.pad(picture, PADDING, padding_mode="reflect")
+    picture = tv.crop(picture, row + PADDING, column + PADDING, SIZE, SIZE)
+    picture = tv.hflip(picture) if flip else picture
+    return np.asarray(tv.rotate(picture, degrees)).transpose(2, 0, 1)
+
+
+def pixels(images, change, settings, index=None):
+    """Augment with mean 0 and std 1/255, so that the floats are the pixel values again."""
+    batch = Images(images, [0.0] * 3, [1 / 255] * 3, CPU)
+    index = torch.arange(len(images)) if index is None else index
+    return batch.augmented(index, change, settings)
+
+
+@pytest.mark.parametrize("rotation", [0, 15, 90])
+def test_crop_flip_and_rotation_are_torchvisions(photos, rotation):
+    settings = Augmentation(crop_padding=PADDING, flip=True, rotation=rotation)
+    change = draw(settings, len(photos), np.random.default_rng(0), CPU)
+    ours = pixels(photos, change, settings)
+    assert change.flip.any() and not change.flip.all()
+    for i, image in enumerate(photos):
+        degrees = float(torch.rad2deg(change.angle[i]))
+        theirs = one_by_one(image, int(change.rows[i]), int(change.columns[i]), bool(change.flip[i]), degrees)
+        differing = (ours[i].numpy() != theirs).any(axis=0).mean()
+        assert differing <= (0.005 if rotation else 0), f"example {i}: {differing:.1%} of the pixels differ"
+
+
+def test_no_change_leaves_pixels_alone(photos):
+    settings = Augmentation()
+    change = draw(settings, len(photos), np.random.default_rng(0), CPU)
+    assert np.array_equal(pixels(photos, change, settings).numpy(), photos.astype(np.float32))
+
+
+def test_corners_of_a_rotated_image_are_black(photos):
+    settings = Augmentation(rotation=45)
+    zero = torch.zeros(len(photos), dtype=torch.long)
+    change = Draw(zero, zero, zero.bool(), torch.full((len(photos),), np.pi / 4))
+    corners = pixels(photos, change, settings)[:, :, [0, 0, -1, -1], [0, -1, 0, -1]]
+    assert (corners == 0).all()
+
+
+def test_an_example_changes_alike_whatever_else_is_in_the_batch(photos):
+    settings = Augmentation(crop_padding=PADDING, flip=True, rotation=15)
+    change = draw(settings, len(photos), np.random.default_rng(0), CPU)
+    everything = pixels(photos, change, settings)
+    some = torch.tensor([7, 2, 5])
+    assert torch.equal(pixels(photos, change, settings, some), everything[some])
+
+
+def test_offsets_cover_the_padding_and_nothing_more():
+    change = draw(Augmentation(crop_padding=2), 4000, np.random.default_rng(0), CPU)
+    assert set(change.rows.tolist()) == set(change.columns.tolist()) == {-2, -1, 0, 1, 2}
+    assert not change.flip.any() and not change.angle.any()
+
+
+def test_batches_are_channels_last_and_normalised(photos):
+    batch = Images(photos, [0.1, 0.2, 0.3], [0.5, 0.6, 0.7], CPU).clean(2, 5)
+    assert batch.is_contiguous(memory_format=torch.channels_last)
+    expected = (photos[2:5] / 255 - np.array([0.1, 0.2, 0.3])[:, None, None]) / np.array([0.5, 0.6, 0.7])[:, None, None]
+    assert np.allclose(batch.numpy(), expected, atol=1e-5)
