@@ -3,10 +3,21 @@
 `python -m pipeline_lib.config` prints the JSON schema (kept in workflow/schemas/config.schema.yaml for editors).
 """
 
-import re
+import os
+import reprlib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.errors import PipelineError, one_of
@@ -24,15 +35,21 @@ Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 class Section(BaseModel):
     """A section of the config file: unknown keys are refused with the list of accepted ones."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown_keys(cls, values: Any) -> Any:
-        if isinstance(values, dict):
-            unknown = [key for key in values if key not in cls.model_fields]
-            if unknown:
-                raise ValueError(f"unknown key {one_of(map(repr, unknown))}; accepted: {one_of(cls.model_fields)}")
+    def _keys_are_known(cls, values: Any) -> Any:
+        if isinstance(values, cls):
+            return values
+        if not isinstance(values, dict):
+            raise ValueError(f"should be a section with the keys {one_of(cls.model_fields)}, not {_found(values)}")
+        unknown = [key for key in values if key not in cls.model_fields]
+        if unknown:
+            raise ValueError(f"unknown key {one_of(map(repr, unknown))}; accepted: {one_of(cls.model_fields)}")
+        for key, value in values.items():  # pydantic would read `true` as 1
+            if isinstance(value, bool) and cls.model_fields[key].annotation in (int, float, int | None, float | None):
+                raise ValueError(f"{key} should be a number, not {value}")
         return values
 
 
@@ -60,6 +77,12 @@ class Sgd(Section):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     nesterov: bool = False
     weight_decay: Annotated[float, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> "Sgd":
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum greater than 0")
+        return self
 
 
 class Constant(Section):
@@ -109,19 +132,63 @@ class Normalisation(Section):
     mean: list[float]
     std: list[Annotated[float, Field(gt=0)]]
 
+    @model_validator(mode="after")
+    def _one_number_per_channel(self) -> "Normalisation":
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"mean has {len(self.mean)} numbers, std has {len(self.std)}; give each one per channel")
+        return self
+
+
+# Each choice below looks at the value before pydantic does, so that a wrong value gives one message and not one per choice.
+# The tags stand in brackets: they turn up in the paths of pydantic's errors, where no key of the config file may look alike.
+
+
+def _word_or(kinds: type | tuple[type, ...], words: tuple[str, ...], what: str) -> Discriminator:
+    """Choose "(word)" or "(other)"."""
+
+    def tag(value: Any) -> str | None:
+        if isinstance(value, str) and value in words:
+            return "(word)"
+        return "(other)" if isinstance(value, kinds) else None
+
+    return Discriminator(tag, custom_error_type="choice", custom_error_message=f"should be {one_of(words)} or {what}")
+
+
+def _by_name(*names: str) -> Discriminator:
+    """Choose the section whose `name` is given."""
+
+    def tag(value: Any) -> str:
+        return f"({value.get('name') if isinstance(value, dict) else getattr(value, 'name', None)})"
+
+    message = f"should be a section with `name:` one of {one_of(names)}"
+    return Discriminator(tag, custom_error_type="choice", custom_error_message=message)
+
+
+Optimiser = Annotated[Annotated[Adam, Tag("(adam)")] | Annotated[Sgd, Tag("(sgd)")], _by_name("adam", "sgd")]
+Schedule = Annotated[
+    Annotated[Constant, Tag("(constant)")]
+    | Annotated[OneCycle, Tag("(onecycle)")]
+    | Annotated[Cosine, Tag("(cosine)")]
+    | Annotated[Steps, Tag("(steps)")]
+    | Annotated[Plateau, Tag("(plateau)")],
+    _by_name("constant", "onecycle", "cosine", "steps", "plateau"),
+]
+
 
 class Recipe(Section):
     """How a model is trained."""
 
     model: MODELS
     width: Annotated[int, Field(ge=1, description="channels of the first stage of small_cnn")] = 16
-    optimiser: Annotated[Adam | Sgd, Field(discriminator="name")]
-    schedule: Annotated[Constant | OneCycle | Cosine | Steps | Plateau, Field(discriminator="name")]
+    optimiser: Optimiser
+    schedule: Schedule
     epochs: Positive
     batch: Annotated[int, Field(ge=2)]
     augmentation: Augmentation = Augmentation()
     normalise: Annotated[
-        Normalisation | Literal["dataset", "none"], Field(description="`dataset`: mean and std of the training set")
+        Annotated[Normalisation, Tag("(other)")] | Annotated[Literal["dataset", "none"], Tag("(word)")],
+        _word_or((dict, Normalisation), ("dataset", "none"), "a section with mean and std"),
+        Field(description="`dataset`: mean and std of the training set"),
     ] = "dataset"
     precision: Annotated[
         Literal["auto", "float32"], Field(description="`auto`: bfloat16 where a GPU computes in it, else float32")
@@ -152,6 +219,13 @@ class Swav(Section):
         Field(min_length=2, max_length=2, description="smallest and largest number of clusters tried for `k: elbow`"),
     ] = [2, 60]
     threads: Annotated[int, Field(ge=1, description="CPU threads; fixed, so results do not depend on --cores")] = 1
+
+    @field_validator("elbow")
+    @classmethod
+    def _elbow_has_a_bend(cls, value: list[int]) -> list[int]:
+        if value[1] < value[0] + 2:
+            raise ValueError(f"should be a smallest and a largest number, at least 2 apart, not {value}")
+        return value
 
 
 class Ensemble(Section):
@@ -201,12 +275,18 @@ class ImageFolder(DatasetSection):
     """A folder that holds one folder of images per class."""
 
     source: Literal["imagefolder"]
-    train: Annotated[str, Field(description="folder of class folders")]
+    train: Annotated[str, Field(min_length=1, description="folder of class folders")]
     test: Annotated[str | None, Field(description="same layout; without it a share of `train` is split off")] = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     size: Annotated[int, Field(ge=8, le=1024, description="pixels; images are resized to size x size")] = 64
     fit: Annotated[Literal["crop", "stretch"], Field(description="how a non-square image becomes square")] = "crop"
     obtain: Annotated[str, Field(description="shown when the folder is missing: where to get the images")] = ""
+
+    @model_validator(mode="after")
+    def _test_is_another_folder(self) -> "ImageFolder":
+        if self.test and os.path.normpath(self.test) == os.path.normpath(self.train):
+            raise ValueError(f"test and train are the same folder {self.train}; leave `test` out to split a share off")
+        return self
 
 
 class Derived(DatasetSection):
@@ -217,24 +297,26 @@ class Derived(DatasetSection):
     flip_labels: Annotated[float | None, Field(gt=0, lt=1, description="share moved to another class, seeded")] = None
 
 
-def _kind(value: Any) -> str:
+def _source(value: Any) -> str | None:
     if isinstance(value, DatasetSection):
-        return "derived" if isinstance(value, Derived) else value.source
-    return "derived" if isinstance(value, dict) and "base" in value else str((value or {}).get("source"))
+        return "(derived)" if isinstance(value, Derived) else f"({value.source})"
+    if not isinstance(value, dict) or ("base" in value and "source" in value):
+        return None
+    return "(derived)" if "base" in value else f"({value.get('source')})"
 
 
 SOURCES = ("digits", "cifar10", "cifar100", "npz", "imagefolder")
 Dataset = Annotated[
-    Annotated[Digits, Tag("digits")]
-    | Annotated[Cifar, Tag("cifar10")]
-    | Annotated[Cifar, Tag("cifar100")]
-    | Annotated[Npz, Tag("npz")]
-    | Annotated[ImageFolder, Tag("imagefolder")]
-    | Annotated[Derived, Tag("derived")],
+    Annotated[Digits, Tag("(digits)")]
+    | Annotated[Cifar, Tag("(cifar10)")]
+    | Annotated[Cifar, Tag("(cifar100)")]
+    | Annotated[Npz, Tag("(npz)")]
+    | Annotated[ImageFolder, Tag("(imagefolder)")]
+    | Annotated[Derived, Tag("(derived)")],
     Discriminator(
-        _kind,
-        custom_error_type="source",
-        custom_error_message=f"give `source:` (one of {one_of(SOURCES)}) or `base:` (another data set)",
+        _source,
+        custom_error_type="choice",
+        custom_error_message=f"should have either `source:` one of {one_of(SOURCES)}, or `base:` another data set",
     ),
 ]
 
@@ -246,21 +328,25 @@ class SlidingWindow(Section):
     starts: Annotated[list[Share], Field(min_length=1)] = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
     seeds: Annotated[int, Field(ge=1, description="trainings per point")] = 3
     metrics: Annotated[
-        list[str] | Literal["all"], Field(description="`all`: every configured metric but the baseline `random`")
+        Annotated[list[str], Field(min_length=1), Tag("(other)")] | Annotated[Literal["all"], Tag("(word)")],
+        _word_or(list, ("all",), "a list of metrics"),
+        Field(description="`all`: every configured metric but the baseline `random`"),
     ] = "all"
     missing_classes: Annotated[
         Literal["error", "allow"], Field(description="what to do when a class has no example in a kept subset")
     ] = "error"
 
     @model_validator(mode="after")
-    def _windows_stay_inside(self) -> "SlidingWindow":
+    def _windows_fit_and_differ(self) -> "SlidingWindow":
         for start in self.starts:
             if start + self.size > 1 + 1e-9:
                 raise ValueError(
                     f"the window {start} + {self.size} leaves the data; starts must be at most {round(1 - self.size, 10)}"
                 )
-        if len(set(self.starts)) != len(self.starts):
-            raise ValueError("a start is given twice")
+        for key, values in (("starts", self.starts), ("metrics", [] if self.metrics == "all" else self.metrics)):
+            for position, value in enumerate(values):
+                if value in values[:position]:
+                    raise ValueError(f"{key}: {value} is given twice")
         return self
 
 
@@ -268,6 +354,12 @@ class Experiments(Section):
     """Every experiment has a section of its own."""
 
     sliding_window: SlidingWindow = SlidingWindow()
+
+
+# a metric's bare name has no parameters
+Parameters = Annotated[
+    dict[str, Any], BeforeValidator(lambda value: {} if value is None else value, json_schema_input_type=dict[str, Any] | None)
+]
 
 
 class Study(Section):
@@ -279,13 +371,8 @@ class Study(Section):
     recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
     swav: dict[Name, Swav] = {}
     ensemble: Ensemble = Ensemble()
-    metrics: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
+    metrics: Annotated[dict[Name, Parameters], Field(min_length=1)]
     experiments: Experiments = Experiments()
-
-    @field_validator("metrics", mode="before")
-    @classmethod
-    def _bare_names_have_no_parameters(cls, value: Any) -> Any:
-        return {k: {} if v is None else v for k, v in value.items()} if isinstance(value, dict) else value
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
@@ -296,11 +383,13 @@ class Study(Section):
             if isinstance(dataset, Derived):
                 self._check_bases(name)
         for name in self.metrics:
-            if name == "full":
-                raise ValueError("metrics.full: the name is taken by the baseline")
+            if name in BASELINES and self.metric_function(name) != "random":
+                raise ValueError(f"metrics.{name}: the name is taken by the baseline; choose another")
             self._check_metric(name)
         swept = self.experiments.sliding_window.metrics
         for name in [] if swept == "all" else swept:
+            if name in BASELINES:
+                raise ValueError(f"experiments.sliding_window.metrics: {name} is a baseline and always drawn; leave it out")
             accepted = [known for known in self.metrics if known not in BASELINES]
             _known(name, accepted, "experiments.sliding_window.metrics", "metric")
         return self
@@ -311,7 +400,7 @@ class Study(Section):
             base = self.datasets[seen[-1]].base
             _known(base, self.datasets, f"datasets.{seen[-1]}.base", "data set")
             if base in seen:
-                raise ValueError(f"datasets.{name}.base: {' -> '.join([*seen, base])} is a circle")
+                raise ValueError(f"datasets.{name}.base: {' -> '.join([*seen, base])} is a circle; name another data set")
             seen.append(base)
 
     def _check_metric(self, name: str) -> None:
@@ -328,6 +417,15 @@ class Study(Section):
                 metric_files.check(function, key, value)
             except ValueError as error:
                 raise ValueError(f"metrics.{name}.{key}: {error}") from None
+        self._check_recorded(name, given.get("epoch"))
+
+    def _check_recorded(self, name: str, epoch: Any) -> None:
+        shortest = min(self.datasets, key=lambda dataset: self.ensemble_of(dataset).epochs)
+        recorded = self.ensemble_of(shortest).epochs
+        if isinstance(epoch, int) and epoch > recorded:
+            raise ValueError(
+                f"metrics.{name}.epoch: should be at most {recorded}, the epochs of the ensemble of {shortest}, not {epoch}"
+            )
 
     def metric_function(self, metric: str) -> str:
         """Return the name of the file in pipeline_lib/metrics that computes a configured metric."""
@@ -366,15 +464,46 @@ def parse_study(values: dict) -> Study:
         raise PipelineError(f"config.yaml is not valid:\n{lines}") from None
 
 
+# what the config file should have instead, by how pydantic's error types begin
+_WANTED = {
+    "int_": "should be a whole number",
+    "float_": "should be a number",
+    "finite_": "should be a finite number",
+    "bool_": "should be true or false",
+    "string_": "should be text",
+    "list_": "should be a list",
+    "dict_": "should be a section of keys",
+    "greater_than_equal": "should be at least {ge:g}",
+    "greater_than": "should be greater than {gt:g}",
+    "less_than_equal": "should be at most {le:g}",
+    "less_than": "should be less than {lt:g}",
+    "literal_": "should be {expected}",
+    "too_short": "should hold {min_length} or more",
+    "too_long": "should hold {max_length} or fewer",
+}
+
+
 def _readable(item: dict) -> str:
-    """One line for one pydantic error: key: message (the value found)."""
-    tags = {"derived", "adam", "sgd", "constant", "onecycle", "cosine", "steps", "plateau", *SOURCES}
-    path = [str(part) for n, part in enumerate(item["loc"]) if n < 2 or part not in tags]
-    path = [part for part in path if not re.match(r"(list|literal|constrained|Normalisation)\b", part)]
-    message = item["msg"].removeprefix("Value error, ").replace("Input should", "should").replace("Field required", "missing")
-    if item["type"] in ("value_error", "missing", "source"):
-        return f"{'.'.join(path)}: {message}" if path else message
-    return f"{'.'.join(path)}: {message}, not {item['input']!r}"
+    """One line for one pydantic error: key: what is accepted, what was found."""
+    path = [str(part) for position, part in enumerate(item["loc"]) if position < 2 or not str(part).startswith("(")]
+    if path[-1:] == ["[key]"]:
+        rule = "letters, digits and _, the first no _" if isinstance(item["input"], str) else "text (put it in quotes)"
+        return f"{'.'.join(path[:-2])}: {item['input']!r} is not a name; accepted: {rule}"
+    where = f"{'.'.join(path)}: " if path else ""
+    if item["type"] == "missing":
+        return f"{where}must be given"
+    if item["type"] == "value_error":
+        return where + item["msg"].removeprefix("Value error, ")
+    wanted = next((text for kind, text in _WANTED.items() if item["type"].startswith(kind)), None)
+    wanted = item["msg"] if wanted is None else wanted.format(**item.get("ctx", {}))
+    return f"{where}{wanted}, not {_found(item['input'], chosen_by=item['type'] == 'choice')}"
+
+
+def _found(value: Any, chosen_by: bool = False) -> str:
+    """The value found, shortened; of a section that could not be chosen only the keys that choose."""
+    if chosen_by and isinstance(value, dict):
+        value = {key: value[key] for key in ("name", "source", "base") if key in value}
+    return reprlib.repr(value) if value or value == 0 else "nothing"
 
 
 def plain(section: BaseModel) -> dict:
@@ -387,7 +516,9 @@ def schema_text() -> str:
     import yaml
 
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
-    return "# Generated by `python -m pipeline_lib.config`; a test holds the two together.\n" + yaml.safe_dump(schema, sort_keys=False)
+    return "# Generated by `python -m pipeline_lib.config`; a test holds the two together.\n" + yaml.safe_dump(
+        schema, sort_keys=False
+    )
 
 
 if __name__ == "__main__":

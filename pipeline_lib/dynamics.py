@@ -1,4 +1,4 @@
-"""Training dynamics: what every training example's logits were after every epoch, written once and read many times.
+"""Read training dynamics: every training example's logits after every epoch, as `pipeline_lib.learn.record` wrote them.
 
 Conventions: E seeds, T epochs, N examples, C classes. Logits come from a pass without augmentation in evaluation mode.
 """
@@ -14,7 +14,6 @@ from pipeline_lib import storage
 from pipeline_lib.errors import PipelineError
 
 REBUILD = "train_seed"
-EPOCH_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 
 
 def check_epoch(value: int | str) -> None:
@@ -25,19 +24,6 @@ def check_epoch(value: int | str) -> None:
     """
     if value != "last" and not (type(value) is int and value >= 1):
         raise ValueError(f"{value!r} is not an epoch: a whole number from 1, or last")
-
-
-def write(path: str | Path, logits: np.ndarray, prediction: np.ndarray, curves: dict[str, np.ndarray], attrs: dict) -> None:
-    """Write one seed's dynamics.
-
-    Args:
-        path: destination.
-        logits: (T, N, C) float16.
-        prediction: (T, N) int16, the exact argmax before rounding to half precision.
-        curves: name in EPOCH_CURVES -> (T,) float64; NaN where there is no such split.
-        attrs: recipe, seed, dataset fingerprint, device, speed.
-    """
-    storage.write_h5(path, {"logits": logits, "prediction": prediction, **curves}, attrs)
 
 
 class Dynamics:
@@ -68,7 +54,7 @@ class Dynamics:
 
     def logits(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 logits of one seed after one epoch (negative counts from the last)."""
-        return np.asarray(self._seeds[seed]["logits"][epoch % self.epochs], dtype=np.float32)
+        return np.asarray(self._seeds[seed]["logits"][epoch], dtype=np.float32)
 
     def probabilities(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 softmax of the logits."""

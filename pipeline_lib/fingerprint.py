@@ -27,24 +27,35 @@ def array(*arrays: np.ndarray) -> str:
     """Return the fingerprint of arrays: dtype, shape and every byte."""
     digest = hashlib.sha256()
     for item in arrays:
+        if item.dtype.hasobject:
+            raise TypeError("an array of objects has no bytes of its own to hash")
         digest.update(f"{item.dtype.str}{item.shape}".encode())
         digest.update(np.ascontiguousarray(item).data)
     return digest.hexdigest()[:DIGITS]
 
 
 def folder(path: str | Path) -> str:
-    """Return the fingerprint of a folder's listing: every file's name and size, not its date or content."""
+    """Return the fingerprint of a folder's listing: every file's name and size, not its date or content.
+
+    Folders in it that are links are followed (a class folder may lie elsewhere), links further down are not.
+    """
     root = Path(path)
-    files = [(file.relative_to(root).as_posix(), file.stat().st_size) for file in root.rglob("*") if file.is_file()]
-    return value(sorted(files))
+    linked = [entry for entry in root.iterdir() if entry.is_symlink() and entry.is_dir()] if root.is_dir() else []
+    listing = [file for top in (root, *linked) for file in top.rglob("*") if file.is_file()]
+    return value(sorted((file.relative_to(root).as_posix(), file.stat().st_size) for file in listing))
 
 
 def zip_directory(path: str | Path) -> str:
-    """Return the fingerprint of a zip file's directory (names, sizes and checksums of its members), or of a broken file's size."""
+    """Return the fingerprint of a zip file's directory: names, sizes and checksums of its members.
+
+    A broken file has the fingerprint of its size, a missing one its own: who reads the file complains, not who names it.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             return value([(member.filename, member.file_size, member.CRC) for member in archive.infolist()])
-    except (OSError, zipfile.BadZipFile):
+    except FileNotFoundError:
+        return value("missing")
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
         return value("broken", Path(path).stat().st_size)
 
 
@@ -95,13 +106,19 @@ def _normalised(path: Path, mtime_ns: int) -> tuple[str, tuple[str, ...]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            imported += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            module = ".".join(filter(None, [*_folder_of_dots(path, node.level), node.module]))
+            imported += [module, *(f"{module}.{alias.name}" for alias in node.names)]
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
             node.body = body[1:] or [ast.Pass()]
     ours = tuple(name for name in imported if name.split(".")[0] == PACKAGE.name and _module_file(name))
     return ast.unparse(tree), ours
+
+
+def _folder_of_dots(path: Path, level: int) -> tuple[str, ...]:
+    """Return the dotted parts of the folder that the dots of a relative import stand for; none for an absolute import."""
+    return path.parents[level - 1].relative_to(PACKAGE.parent).parts if level else ()
 
 
 def _is_docstring(node: ast.AST) -> bool:

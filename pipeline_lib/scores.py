@@ -14,7 +14,9 @@ from pipeline_lib.rng import generator
 REBUILD = "score"
 
 
-def compute(name: str, metric: ModuleType, parameters: dict, paths: list, labels: np.ndarray, dataset: str, study_seed: int) -> np.ndarray:
+def compute(
+    name: str, metric: ModuleType, parameters: dict, paths: list, labels: np.ndarray, dataset: str, study_seed: int
+) -> np.ndarray:
     """Open what a metric reads and score every example.
 
     Args:

@@ -1,5 +1,6 @@
 """CIFAR-10 and CIFAR-100 from the official archive, through torchvision and its checksums."""
 
+import http.client
 import tempfile
 import urllib.error
 from pathlib import Path
@@ -30,7 +31,7 @@ def download(source: str, path: str | Path) -> None:
     with storage.atomic(path) as temporary:
         try:
             download_url(kind.url, str(temporary.parent), temporary.name, kind.tgz_md5)
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
             raise PipelineError(
                 f"{path}: cannot be downloaded from {kind.url} ({error}). Put the archive there by hand, or an .npz where "
                 f"`datasets.{source}.npz` in config.yaml points"

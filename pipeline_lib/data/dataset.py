@@ -6,6 +6,7 @@ An example is its position in the training set: never re-ordered, never re-numbe
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from pipeline_lib import fingerprint, storage
@@ -120,7 +121,7 @@ def read(path: str | Path) -> tuple[Dataset, str]:
             source_id=list(file["train/source_id"].asstr()[:]),
             true_labels=file["train/true_labels"][:] if "train/true_labels" in file else None,
         )
-        return dataset, str(file.attrs["fingerprint"])
+        return dataset, _fingerprint(file, path)
 
 
 def read_labels(path: str | Path) -> tuple[np.ndarray, list[str], str]:
@@ -130,7 +131,13 @@ def read_labels(path: str | Path) -> tuple[np.ndarray, list[str], str]:
         PipelineError: the file is missing, damaged or not a data set.
     """
     with storage.open_h5(path, REBUILD, ARRAYS) as file:
-        return file["train/labels"][:], list(file["class_names"].asstr()[:]), str(file.attrs["fingerprint"])
+        return file["train/labels"][:], list(file["class_names"].asstr()[:]), _fingerprint(file, path)
+
+
+def _fingerprint(file: h5py.File, path: str | Path) -> str:
+    if "fingerprint" not in file.attrs:
+        raise storage.refuse(path, "lacks its fingerprint", REBUILD)
+    return str(file.attrs["fingerprint"])
 
 
 def stratified_split(labels: np.ndarray, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -18,13 +18,13 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
         seed: study seed.
 
     Raises:
-        PipelineError: a class has fewer examples than asked for.
+        PipelineError: a class has fewer examples than asked for, or fewer labels are right than shall be moved.
     """
     base, _ = canonical.read(settings["base_file"])
     if settings["per_class"] is not None:
         base = _subset(base, settings["per_class"], generator(seed, "per class", settings["name"]), settings["name"])
     if settings["flip_labels"] is not None:
-        base = _flip(base, settings["flip_labels"], generator(seed, "flip labels", settings["name"]))
+        base = _flip(base, settings["flip_labels"], generator(seed, "flip labels", settings["name"]), settings["name"])
     return base, f"derived from {settings['base']}"
 
 
@@ -48,10 +48,16 @@ def _subset(base: Dataset, per_class: int, rng: np.random.Generator, name: str) 
     )
 
 
-def _flip(base: Dataset, share: float, rng: np.random.Generator) -> Dataset:
-    """Move exactly round(share * N) labels, each to another class drawn uniformly; the order of examples stays."""
+def _flip(base: Dataset, share: float, rng: np.random.Generator, name: str) -> Dataset:
+    """Move exactly round(share * N) right labels, each to another class drawn uniformly; the order of examples stays."""
     labels = base.train_labels.copy()
-    chosen = rng.permutation(len(labels))[: round(share * len(labels))]
-    labels[chosen] = (labels[chosen] + rng.integers(1, base.classes, len(chosen))) % base.classes
     true_labels = base.train_labels if base.true_labels is None else base.true_labels
+    right = np.flatnonzero(labels == true_labels)  # moving a label that is wrong already could make it right
+    count = round(share * len(labels))
+    if count > len(right):
+        raise PipelineError(
+            f"datasets.{name}.flip_labels: {count} labels are to be moved, but only {len(right)} of the base are right"
+        )
+    chosen = rng.permutation(right)[:count]
+    labels[chosen] = (labels[chosen] + rng.integers(1, base.classes, count)) % base.classes
     return replace(base, train_labels=labels, true_labels=true_labels)

@@ -1,5 +1,7 @@
 """A folder that holds one folder of images per class, resized to one size."""
 
+import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from pipeline_lib.rng import generator
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 NAMED = 5  # unreadable images named in a message before it only counts them
+SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of 0..65535
+WIDER = ("I", "F")  # 32 bits per pixel: nothing says which value is white
 
 
 def read(settings: dict, seed: int) -> tuple[Dataset, str]:
@@ -35,11 +39,12 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
             )
     else:
         labels = np.array([label for _, label in train])
-        kept, held = stratified_split(labels, settings["test_fraction"], generator(seed, "test split", settings["train"]))
+        kept, held = stratified_split(labels, settings["test_fraction"], generator(seed, "test split", "imagefolder"))
         train, test = [train[i] for i in kept], [train[i] for i in held]
-    ids = [path.relative_to(settings["train"]).as_posix() for path, _ in train]
+    ids = [_text(path.relative_to(settings["train"]).as_posix()) for path, _ in train]
     arrays = [_load([path for path, _ in split], settings["size"], settings["fit"]) for split in (train, test)]
     labels = [np.array([label for _, label in split], dtype=np.int64) for split in (train, test)]
+    names = [_text(name) for name in names]
     return Dataset(arrays[0], labels[0], arrays[1], labels[1], names, ids), f"images of {settings['train']}"
 
 
@@ -47,7 +52,7 @@ def scan(folder: str | Path, obtain: str = "") -> tuple[list[tuple[Path, int]], 
     """List the images of a folder of class folders.
 
     Args:
-        folder: holds one folder per class; hidden files and files that are no images by their ending are passed over.
+        folder: holds one folder per class; what is hidden and files that are no images by their ending are passed over.
         obtain: where to get the images, for the message when the folder is missing.
 
     Returns:
@@ -65,13 +70,20 @@ def scan(folder: str | Path, obtain: str = "") -> tuple[list[tuple[Path, int]], 
         raise PipelineError(f"{folder}: needs one folder of images per class, at least two; found {found}")
     images = []
     for label, folder_of_class in enumerate(classes):
-        members = sorted(
-            p for p in folder_of_class.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
-        )
+        members = sorted(p for p in folder_of_class.rglob("*") if _is_image(p.relative_to(folder_of_class)) and p.is_file())
         if not members:
             raise PipelineError(f"{folder_of_class}: holds no image ({one_of(SUFFIXES)}). Fill it or remove the folder")
         images += [(path, label) for path in members]
     return images, [entry.name for entry in classes]
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.parts)
+
+
+def _text(name: str) -> str:
+    """A file name that was not written in UTF-8, with a mark in place of what cannot be stored."""
+    return os.fsencode(name).decode(errors="replace")
 
 
 def _load(paths: list[Path], size: int, fit: str) -> np.ndarray:
@@ -82,12 +94,15 @@ def _load(paths: list[Path], size: int, fit: str) -> np.ndarray:
         try:
             with Image.open(paths[position]) as image:
                 images[position] = _square(image, size, fit).transpose(2, 0, 1)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except Exception as error:  # whatever a decoder trips over, it is this file
             return f"{paths[position]} ({error})"
         return None
 
-    with ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
-        outcomes = list(tqdm(pool.map(load, range(len(paths))), total=len(paths), desc="reading images", unit="image", disable=None))
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
+        warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow itself refuses from twice its limit only
+        outcomes = list(
+            tqdm(pool.map(load, range(len(paths))), total=len(paths), desc="reading images", unit="image", disable=None)
+        )
     broken = [outcome for outcome in outcomes if outcome]
     if broken:
         more = f" and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
@@ -98,6 +113,10 @@ def _load(paths: list[Path], size: int, fit: str) -> np.ndarray:
 def _square(image: Image.Image, size: int, fit: str) -> np.ndarray:
     """Upright RGB image of size x size -> (size, size, 3) uint8."""
     image = ImageOps.exif_transpose(image)
+    if image.mode in SIXTEEN_BIT:  # convert() would clip everything above 255 to white
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in WIDER:
+        raise ValueError("32 bits per pixel; save it with 8 or 16")
     image = image.convert("RGBA").convert("RGB") if "transparency" in image.info else image.convert("RGB")
     if fit == "crop":
         return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR))

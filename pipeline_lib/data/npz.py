@@ -1,6 +1,7 @@
 """A local .npz with train_images, train_labels, test_images, test_labels and (optionally) class_names."""
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -23,26 +24,33 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
     """
     path = Path(settings["npz"])
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("it holds one array, as numpy.save writes it; use numpy.savez")
+        with archive:
             lacking = [name for name in REQUIRED if name not in archive]
             if lacking:
                 raise PipelineError(f"{path}: lacks {one_of(lacking)}; it has {one_of(archive.files)}")
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise PipelineError(f"{path}: missing. Put the file there, or change `npz:` in config.yaml") from None
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError) as error:
         raise PipelineError(f"{path}: damaged or not an .npz of plain arrays ({error}). Replace it with a good copy") from error
     labels = {}
     for split in ("train", "test"):
         labels[split] = arrays[f"{split}_labels"]
         if not np.issubdtype(labels[split].dtype, np.integer):
             raise PipelineError(f"{path}: {split}_labels must be whole numbers, not {labels[split].dtype}")
-        if arrays[f"{split}_images"].ndim not in (3, 4):
+        images = arrays[f"{split}_images"]
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
             raise PipelineError(
-                f"{path}: {split}_images must be (N, H, W, C) or (N, H, W) uint8, not {arrays[f'{split}_images'].shape}"
+                f"{path}: {split}_images must be uint8 of shape (N, H, W), (N, H, W, 1) or (N, H, W, 3), "
+                f"not {images.dtype} {images.shape}"
             )
+        if labels[split].shape != (len(images),):
+            raise PipelineError(f"{path}: {len(images)} {split}_images but {split}_labels of shape {labels[split].shape}")
     if "class_names" in arrays:
-        names = [str(name) for name in arrays["class_names"]]
+        names = [str(name) for name in np.atleast_1d(arrays["class_names"]).astype(str)]
     else:
         names = [str(label) for label in range(int(labels["train"].max(initial=0)) + 1)]
     data = Dataset(

@@ -29,5 +29,7 @@ def draw(table: pd.DataFrame, dataset: str, method: str, examples: int) -> Figur
         text, colour = ("-", "black") if np.isnan(value) else (f"{value:.2f}", "white" if abs(value) > DARK else "black")
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=10)
     figure.colorbar(image, ax=axes, shrink=0.8, label=f"{method.capitalize()} correlation")
-    axes.set_title(f"{dataset}: do the metrics agree on what is hard?\n{method.capitalize()}, {examples:,} training examples", loc="left")
+    axes.set_title(
+        f"{dataset}: do the metrics agree on what is hard?\n{method.capitalize()}, {examples:,} training examples", loc="left"
+    )
     return figure

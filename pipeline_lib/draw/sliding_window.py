@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
-DODGE = 0.22  # percentage points between the markers of two metrics, so that intervals do not hide one another
+DODGE = 0.3  # percentage points between the markers of two metrics, so that intervals do not hide one another
+MARGIN = 2.5  # percentage points right of the last window, where the baselines show their intervals
 
 
 def draw(table: pd.DataFrame, dataset: str) -> Figure:
@@ -17,32 +18,33 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
         dataset: its name, for the title.
     """
     curves = table[table["start"].notna()]
-    metrics = list(dict.fromkeys(curves["metric"]))
-    size = curves["size"].iloc[0]
-    figure, axes = plt.subplots(figsize=(9, 6))
+    metrics, size, runs = list(dict.fromkeys(curves["metric"])), curves["size"].iloc[0], int(curves["runs"].min())
+    figure, axes = plt.subplots(figsize=(9.5, 6))
     for place, metric in enumerate(metrics):
         rows = curves[curves["metric"] == metric].sort_values("start")
         x = 100 * rows["start"] + (place - (len(metrics) - 1) / 2) * DODGE
-        y = 100 * rows["accuracy_mean"]
-        bars = [100 * (rows["accuracy_mean"] - rows["accuracy_low"]), 100 * (rows["accuracy_high"] - rows["accuracy_mean"])]
-        axes.errorbar(x, y, yerr=bars, label=metric, linewidth=1.5, markersize=5, elinewidth=0.9, capsize=2, **style.look(metric, metrics))
-    for name, (colour, dashes) in style.BASELINES.items():
-        _baseline(axes, table[table["metric"] == name], name, size, colour, dashes)
-    runs = int(curves["runs"].min())
-    axes.set_xlabel(f"start of the {size:.0%} window in the order of difficulty (%): left = easiest examples, right = hardest")
+        axes.plot(x, 100 * rows["accuracy_mean"], label=metric, linewidth=1.6, markersize=5.5, **style.look(metric, metrics))
+        _intervals(axes, x, rows, style.look(metric, metrics)["color"])
+    for place, (name, (colour, dashes)) in enumerate(style.BASELINES.items()):
+        rows = table[table["metric"] == name]
+        if rows.empty:
+            continue
+        label = f"random {size:.0%}" if name == "random" else "all data"
+        axes.axhline(100 * rows["accuracy_mean"].iloc[0], color=colour, linestyle=dashes, linewidth=1.8, label=label, zorder=1)
+        _intervals(axes, [100 * curves["start"].max() + MARGIN * (1 + place / 2)], rows, colour)
+    axes.set_xlabel(
+        f"where the window of {size:.0%} begins in the order of difficulty (%)\n← easiest examples kept          hardest kept →"
+    )
     axes.set_ylabel("test accuracy (%)")
-    axes.set_title(f"{dataset}: trained on {size:.0%} of the training set, chosen by difficulty", loc="left")
-    axes.legend(ncols=1, loc="center left", bbox_to_anchor=(1.0, 0.5), title="difficulty metric")
-    what = "95% t-interval of the mean" if runs > 1 else "no interval: a single run per point"
-    figure.supxlabel(f"mean of {runs} training runs per point; bars and bands: {what}", fontsize=9, color="#555555", x=0.01, ha="left")
+    axes.set_title(f"{dataset}: accuracy after training on {size:.0%} of the data, chosen by difficulty", loc="left")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="difficulty by")
+    note = "bars: 95% t-interval of the mean" if runs > 1 else "no intervals: a single run per point"
+    figure.supxlabel(
+        f"points: mean of {runs} trainings; {note}; baselines: dashed, their bars at the right", fontsize=9, color="#555555"
+    )
     return figure
 
 
-def _baseline(axes, rows: pd.DataFrame, name: str, size: float, colour: str, dashes) -> None:
-    if rows.empty:
-        return
-    row = rows.iloc[0]
-    label = f"random {size:.0%}" if name == "random" else "all data"
-    axes.axhline(100 * row["accuracy_mean"], color=colour, linestyle=dashes, linewidth=1.8, label=label, zorder=1)
-    if pd.notna(row["accuracy_low"]):
-        axes.axhspan(100 * row["accuracy_low"], 100 * row["accuracy_high"], color=colour, alpha=0.08, linewidth=0, zorder=0)
+def _intervals(axes, x, rows: pd.DataFrame, colour: str) -> None:
+    """Thin bars from low to high; nothing where a single run gives no interval."""
+    axes.vlines(x, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=colour, linewidth=1.1, alpha=0.55, zorder=1.5)

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from pipeline_lib.errors import PipelineError
 
 ITERATIONS = 25  # faiss's default
-RESTARTS = 3  # best of so many initialisations, for the chosen k
+RESTARTS = 3  # the best of so many initialisations is kept
 ELBOW_POINTS = 24  # numbers of clusters tried over the range: even spacing keeps the curve's shape
 
 
@@ -31,15 +31,14 @@ class Clusters:
     inertia: float
 
 
-def kmeans(points: np.ndarray, k: int, seed: int, threads: int, restarts: int = RESTARTS) -> Clusters:
-    """Cluster points.
+def kmeans(points: np.ndarray, k: int, seed: int, threads: int) -> Clusters:
+    """Cluster points, from centroids spread out by k-means++ (Arthur and Vassilvitskii 2007).
 
     Args:
         points: (N, D) float32.
         k: number of clusters, at most N.
         seed: of the initial centroids.
         threads: CPU threads, fixed so that sums are added in one order.
-        restarts: initialisations; the one with the lowest inertia wins.
 
     Raises:
         PipelineError: there are fewer points than clusters.
@@ -55,9 +54,10 @@ def kmeans(points: np.ndarray, k: int, seed: int, threads: int, restarts: int = 
         points.shape[1],
         k,
         niter=ITERATIONS,
-        nredo=restarts,
+        nredo=RESTARTS,
         seed=seed % 2**31,
         gpu=on_gpu,
+        init_method=faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS,
         min_points_per_centroid=1,
         max_points_per_centroid=len(points),  # faiss would otherwise look at a sample of 256 per centroid only
     )
@@ -90,7 +90,7 @@ def elbow(points: np.ndarray, smallest: int, largest: int, seed: int, threads: i
     if len(tried) < 3:
         raise PipelineError(f"k-means: the elbow needs at least 3 numbers of clusters; {smallest} to {largest} are too few")
     bar = tqdm(tried, desc="k-means", unit="k", disable=None)
-    inertia = np.array([kmeans(points, int(k), seed, threads, restarts=1).inertia for k in bar])
+    inertia = np.array([kmeans(points, int(k), seed, threads).inertia for k in bar])
     return kmeans(points, int(tried[bend(tried, inertia)]), seed, threads), tried, inertia
 
 

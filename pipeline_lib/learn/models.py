@@ -89,7 +89,9 @@ class OneConv(nn.Module):
     def __init__(self, channels: int, size: int, classes: int, width: int):
         super().__init__()
         side = ((size - self.KERNEL) // 2 + 1) // 2
-        self.body = nn.Sequential(nn.Conv2d(channels, self.FILTERS, self.KERNEL, stride=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, self.FILTERS, self.KERNEL, stride=2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()
+        )
         self.fc = nn.Linear(self.FILTERS * side * side, classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

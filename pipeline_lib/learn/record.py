@@ -1,12 +1,19 @@
-"""Train one ensemble member and record the dynamics of every training example."""
+"""Train one ensemble member and record the dynamics of every training example.
+
+Reading is `pipeline_lib.dynamics`, apart from here, so that a change there does not train the ensemble again.
+"""
+
+from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from pipeline_lib import storage
 from pipeline_lib.config import Recipe
-from pipeline_lib.dynamics import EPOCH_CURVES
 from pipeline_lib.learn.train import Data, Trained, loss_and_accuracy, predict, train
+
+EPOCH_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 
 
 def record(
@@ -47,3 +54,16 @@ def record(
     curves["validation_loss"][:] = trained.validation_loss
     curves["validation_accuracy"][:] = trained.validation_accuracy
     return logits.numpy(), prediction.numpy(), curves, trained
+
+
+def write(path: str | Path, logits: np.ndarray, prediction: np.ndarray, curves: dict[str, np.ndarray], attrs: dict) -> None:
+    """Write one seed's dynamics.
+
+    Args:
+        path: results/{dataset}/dynamics/seed{seed}.h5
+        logits: (T, N, C) float16.
+        prediction: (T, N) int16, the exact argmax before rounding to half precision.
+        curves: name in EPOCH_CURVES -> (T,) float64; NaN where there is no such split.
+        attrs: recipe, seed, dataset fingerprint, device, speed.
+    """
+    storage.write_h5(path, {"logits": logits, "prediction": prediction, **curves}, attrs)

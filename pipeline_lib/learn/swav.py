@@ -124,9 +124,10 @@ def check_collapse(loss: float, prototypes: np.ndarray, settings: Swav) -> None:
         PipelineError: the loss is stuck at ln K, or nearly all examples are on a few prototypes.
     """
     cure = "Try a lower `lr`, a larger `batch`, more `epochs`, or fewer `prototypes` in its `swav` section of config.yaml"
-    if loss > STUCK * math.log(settings.prototypes):
+    nothing_learned = math.log(settings.prototypes)
+    if loss > STUCK * nothing_learned:
         raise PipelineError(
-            f"SwAV collapsed: its loss of {loss:.3f} is stuck at ln {settings.prototypes} = {math.log(settings.prototypes):.3f}. {cure}"
+            f"SwAV collapsed: its loss of {loss:.3f} is stuck at ln {settings.prototypes} = {nothing_learned:.3f}. {cure}"
         )
     used = len(np.unique(prototypes.argmax(axis=1)))
     if used < max(2, FEWEST_USED * settings.prototypes):

@@ -29,7 +29,9 @@ def view(images: torch.Tensor, settings: Swav, rng: torch.Generator) -> torch.Te
     Returns:
         (B, C, H, W) float32 in 0..1, same device.
     """
-    grid = nn.functional.affine_grid(_geometry(len(images), settings, rng).to(images.device), list(images.shape), align_corners=False)
+    grid = nn.functional.affine_grid(
+        _geometry(len(images), settings, rng).to(images.device), list(images.shape), align_corners=False
+    )
     changed = nn.functional.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
     if settings.colour and images.shape[1] == 3:
         matrix, offset = (part.to(images.device) for part in _colour(changed.mean(dim=(2, 3)).cpu(), settings.colour, rng))

@@ -42,10 +42,9 @@ def window(order: np.ndarray, start: float, size: float) -> np.ndarray:
         PipelineError: the window is empty or leaves the data.
     """
     first, kept = count(start, len(order)), count(size, len(order))
-    if first + kept == len(order) + 1:  # both halves were rounded up
-        first -= 1
-    if kept < 1 or first + kept > len(order):
+    if kept < 1 or Fraction(str(start)) + Fraction(str(size)) > 1:
         raise PipelineError(f"a window of {size} from {start} does not fit {len(order)} examples")
+    first = min(first, len(order) - kept)  # both may have been rounded up
     return np.sort(order[first : first + kept])
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import select
 from pipeline_lib.prune.sweep import Planned
 from pipeline_lib.rng import generator
@@ -22,8 +23,13 @@ def plan(metric: str, score: np.ndarray | None, settings: dict, dataset: Dataset
         what: experiment, data set and metric, for messages.
 
     Raises:
-        PipelineError: a class has no example in a subset, and `missing_classes` is "error".
+        PipelineError: all scores are the same, or a class has no example in a subset and `missing_classes` is "error".
     """
+    if score is not None and score.min() == score.max():
+        raise PipelineError(
+            f"{what}: every example has the same score ({score[0]:g}), so there is no order to prune by. Leave this metric out "
+            "of `experiments.sliding_window.metrics`, or score earlier in the training (its `epoch`, or `ensemble.epochs`)"
+        )
     subsets = _subsets(metric, score, settings, len(dataset.train_labels), study_seed)
     if settings["missing_classes"] == "error":
         for planned in subsets:

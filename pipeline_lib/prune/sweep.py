@@ -70,7 +70,9 @@ class Trainer:
             "kept": len(kept),
             "steps": done.steps,
             "accuracy": float(right.mean()),
-            "class_accuracy": [float(right[labels == c].mean()) if (labels == c).any() else None for c in range(self._data.classes)],
+            "class_accuracy": [
+                float(right[labels == c].mean()) if (labels == c).any() else None for c in range(self._data.classes)
+            ],
             "seconds": done.seconds,
             "images_per_second": done.images / done.seconds,
             "device": self._device.type,

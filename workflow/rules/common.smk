@@ -20,6 +20,7 @@ from pipeline_lib import fingerprint
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.config import BASELINES, NAME, Cifar, Derived, parse_study, plain
 from pipeline_lib.errors import PipelineError, one_of
+from pipeline_lib.hardware import gpu_expected
 
 try:
     study = parse_study(config)
@@ -42,13 +43,18 @@ resource_scopes:
 
 
 def gpu_wanted(wildcards):
-    there = any(Path(device).exists() for device in ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg"))
-    return int(study.device == "cuda" or (study.device == "auto" and there))
+    return int(gpu_expected(study.device))
+
+
+# for sites that deploy with `--sdm conda`; otherwise every job runs in the environment of Snakemake itself
+ENVIRONMENT = f"{PROJECT}/envs/{'gpu' if gpu_expected(study.device) else 'cpu'}.yaml"
 
 
 def dataset_section(dataset):
     if dataset not in study.datasets:
-        raise WorkflowError(f"config.yaml has no data set {dataset!r} under `datasets`; it has {one_of(study.datasets)}")
+        raise WorkflowError(
+            f"config.yaml has no data set {dataset!r} under `datasets`; it has {one_of(study.datasets)}"
+        )
     return study.datasets[dataset]
 
 
@@ -109,42 +115,9 @@ def source_stamp(dataset):
     return None
 
 
-# Lineage: what a result depends on, everything upstream included, as one short hash.
-
-
-@functools.cache
-def data_lineage(dataset):
-    section = dataset_section(dataset)
-    base = data_lineage(section.base) if isinstance(section, Derived) else None
-    return fingerprint.value(study.seed, source_settings(dataset), source_stamp(dataset), data_code(dataset), base)
-
-
-def data_code(dataset):
-    return code("prepare_dataset", f"pipeline_lib.data.{source_kind(dataset)}")
-
-
-@functools.cache
-def dynamics_lineage(dataset):
-    return fingerprint.value(data_lineage(dataset), study.seed, recipe(dataset, "scoring"), code("train_seed"))
-
-
-def swav_settings(dataset):
-    return plain(study.swav[dataset_section(dataset).swav])
-
-
-def swav_training(dataset):
-    """The part of the SwAV section that the training uses; the elbow's range is the clustering's."""
-    return {k: v for k, v in swav_settings(dataset).items() if k != "elbow"}
-
-
-@functools.cache
-def features_lineage(dataset):
-    return fingerprint.value(data_lineage(dataset), study.seed, swav_training(dataset), code("train_swav"))
-
-
-@functools.cache
-def clusters_lineage(dataset):
-    return fingerprint.value(features_lineage(dataset), study.seed, swav_settings(dataset)["elbow"], code("cluster"))
+def dataset_inputs(wildcards):
+    settings = source_settings(wildcards.dataset)
+    return {name: settings[key] for name, key in (("archive", "archive"), ("base", "base_file")) if key in settings}
 
 
 def clusters_file(dataset, metric):
@@ -167,39 +140,11 @@ def score_source(wildcards):
     return []
 
 
-def score_upstream(dataset, metric):
-    match needs(metric):
-        case "dynamics":
-            return dynamics_lineage(dataset)
-        case "clusters":
-            return clusters_lineage(dataset)
-    return data_lineage(dataset)
+def sweep_scores(wildcards):
+    if wildcards.metric in BASELINES:
+        return {}
+    return {"scores": f"results/{wildcards.dataset}/scores/{wildcards.metric}.h5"}
 
 
-def score_settings(metric):
-    return {"function": study.metric_function(metric_of(metric)), "parameters": study.metric_parameters(metric)}
-
-
-def score_code(metric):
-    source = metric_files.SOURCES[needs(metric)]
-    return code("score", f"pipeline_lib.metrics.{study.metric_function(metric_of(metric))}", *filter(None, [source]))
-
-
-@functools.cache
-def score_lineage(dataset, metric):
-    seeds = len(ensemble_seeds(dataset)) if needs(metric) == "dynamics" else None
-    return fingerprint.value(score_upstream(dataset, metric), study.seed, seeds, score_settings(metric), score_code(metric))
-
-
-def window_settings():
-    return {k: v for k, v in plain(study.experiments.sliding_window).items() if k != "metrics"}
-
-
-def sweep_upstream(dataset, metric):
-    return data_lineage(dataset) if metric in BASELINES else score_lineage(dataset, metric)
-
-
-@functools.cache
-def sweep_lineage(dataset, metric):
-    before = sweep_upstream(dataset, metric)
-    return fingerprint.value(before, study.seed, window_settings(), recipe(dataset, "training"), code("sweep"))
+def drawn_metrics():
+    return [*study.swept_metrics(), *BASELINES]

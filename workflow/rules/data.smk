@@ -9,13 +9,10 @@ rule download_archive:
     wildcard_constraints:
         source="cifar10|cifar100",
     localrule: True
+    conda:
+        ENVIRONMENT
     script:
         "../scripts/download_archive.py"
-
-
-def dataset_inputs(wildcards):
-    settings = source_settings(wildcards.dataset)
-    return {name: settings[key] for name, key in (("archive", "archive"), ("base", "base_file")) if key in settings}
 
 
 rule prepare_dataset:
@@ -25,6 +22,8 @@ rule prepare_dataset:
         "data/{dataset}/dataset.h5",
     log:
         "data/{dataset}/prepare_dataset.log",
+    conda:
+        ENVIRONMENT
     params:
         kind=lambda w: source_kind(w.dataset),
         settings=lambda w: source_settings(w.dataset),

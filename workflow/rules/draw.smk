@@ -1,10 +1,6 @@
 # Tables and figures
 
 
-def drawn_metrics():
-    return [*study.swept_metrics(), *BASELINES]
-
-
 rule draw_sliding_window:
     input:
         expand("results/{{dataset}}/sweeps/sliding_window/{metric}.csv", metric=drawn_metrics()),
@@ -13,6 +9,8 @@ rule draw_sliding_window:
         figure="results/{dataset}/sliding_window.png",
     log:
         "results/{dataset}/logs/draw_sliding_window.log",
+    conda:
+        ENVIRONMENT
     params:
         metrics=drawn_metrics(),
         size=study.experiments.sliding_window.size,
@@ -31,6 +29,8 @@ rule draw_correlation:
         figure="results/{dataset}/correlation_{method}.png",
     log:
         "results/{dataset}/logs/draw_correlation/{method}.log",
+    conda:
+        ENVIRONMENT
     params:
         metrics=list(study.metrics),
         code=code("draw_correlation"),

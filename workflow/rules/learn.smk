@@ -8,14 +8,15 @@ rule train_seed:
         "results/{dataset}/dynamics/seed{seed}.h5",
     log:
         "results/{dataset}/logs/train_seed/{seed}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        gpu=gpu_wanted,
     params:
         recipe=lambda w: recipe(w.dataset, "scoring"),
         study_seed=study.seed,
-        device=study.device,
         code=code("train_seed"),
         upstream=lambda w: data_lineage(w.dataset),
-    resources:
-        gpu=gpu_wanted,
     script:
         "../scripts/train_seed.py"
 
@@ -27,16 +28,17 @@ rule train_swav:
         "results/{dataset}/features/swav.h5",
     log:
         "results/{dataset}/logs/train_swav.log",
-    params:
-        settings=lambda w: swav_training(w.dataset),
-        study_seed=study.seed,
-        device=study.device,
-        code=code("train_swav"),
-        upstream=lambda w: data_lineage(w.dataset),
+    priority: 1
+    conda:
+        ENVIRONMENT
     threads: lambda w: swav_settings(w.dataset)["threads"]
     resources:
         gpu=gpu_wanted,
-    priority: 1
+    params:
+        settings=lambda w: swav_training(w.dataset),
+        study_seed=study.seed,
+        code=code("train_swav"),
+        upstream=lambda w: data_lineage(w.dataset),
     script:
         "../scripts/train_swav.py"
 
@@ -49,12 +51,14 @@ rule cluster:
         "results/{dataset}/clusters/{features}-{k}.h5",
     log:
         "results/{dataset}/logs/cluster/{features}-{k}.log",
+    conda:
+        ENVIRONMENT
+    threads: lambda w: swav_settings(w.dataset)["threads"]
     params:
         study_seed=study.seed,
         elbow=lambda w: swav_settings(w.dataset)["elbow"],
         threads=lambda w: swav_settings(w.dataset)["threads"],
         code=code("cluster"),
         upstream=lambda w: features_lineage(w.dataset),
-    threads: lambda w: swav_settings(w.dataset)["threads"]
     script:
         "../scripts/cluster.py"

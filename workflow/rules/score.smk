@@ -9,6 +9,8 @@ rule score:
         "results/{dataset}/scores/{metric}.h5",
     log:
         "results/{dataset}/logs/score/{metric}.log",
+    conda:
+        ENVIRONMENT
     params:
         settings=lambda w: score_settings(w.metric),
         study_seed=study.seed,

@@ -16,7 +16,7 @@ with job(snakemake.log[0]) as log:
     score = scores.read(files, fingerprint, len(dataset.train_labels)) if files else None
     title = f"sliding_window of {snakemake.wildcards.dataset} by {metric}"
     planned = sliding_window.plan(metric, score, params.settings, dataset, params.study_seed, title)
-    recipe, device = Recipe.model_validate(params.recipe), devices.choose(params.device)
+    recipe, device = Recipe.model_validate(params.recipe), devices.choose(snakemake.config.get("device", "auto"))
     store = RunStore(params.runs)
     trainer = Trainer(dataset, fingerprint, recipe, params.training_code, params.study_seed, device, store)
     table = sweep(trainer, planned, dataset.class_names, f"window {metric}")

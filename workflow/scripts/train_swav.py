@@ -11,7 +11,7 @@ from pipeline_lib.learn.swav import train_swav
 
 with job(snakemake.log[0]) as log:
     params = snakemake.params
-    device = devices.choose(params.device, params.settings["threads"])
+    device = devices.choose(snakemake.config.get("device", "auto"), params.settings["threads"])
     dataset, fingerprint = read(snakemake.input[0])
     swav = train_swav(dataset, Swav.model_validate(params.settings), params.study_seed, device)
     attrs = {

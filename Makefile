@@ -1,0 +1,50 @@
+# Two commands: `make demo` and `make test`. Both install what they need on first use, and do only what is missing after.
+PYTHON ?= python3
+CORES ?= 2
+BIN := .venv/bin
+
+.PHONY: demo test test-slow bench lint format lock clean
+
+demo: .venv/installed
+	$(BIN)/snakemake --cores $(CORES) results/digits/sliding_window.png
+	@echo "Look at results/digits/sliding_window.png; its numbers are in results/digits/sliding_window.csv"
+
+test: .venv/installed
+	$(BIN)/python -m pytest -m "not slow"
+
+# what takes minutes: interrupted and resumed studies, CIFAR where config.yaml finds it
+test-slow: .venv/installed
+	$(BIN)/python -m pytest -m slow
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/python tests/workflow/lint.py
+
+format: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+	PYTHONPATH=. $(BIN)/python -m pipeline_lib.config > workflow/schemas/config.schema.yaml
+
+# the environment: a folder of its own and exactly the locked, hashed versions
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version). Say: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	@echo "Installing the locked packages into .venv (about 4 GB, PyTorch with CUDA among them; some minutes)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+# new versions of everything; needs uv (pip install uv)
+lock:
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+
+# removes what was computed; data/sources, where your own files lie, stays
+clean:
+	rm -rf results/* data/*/dataset.h5 .snakemake

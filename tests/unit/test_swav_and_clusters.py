@@ -1,0 +1,135 @@
+"""SwAV, its collapse check, its views, and k-means."""
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline_lib.config import Swav
+from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.learn import cluster, swav, views
+
+SETTINGS = Swav(width=4, epochs=12, batch=32, lr=0.01, prototypes=8, hidden=16, projection=8, min_scale=0.6, log_every=8, knn=5)
+
+
+@pytest.fixture(scope="module")
+def blocks():
+    """Four kinds of images, each bright in another quarter."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(160) % 4
+    images = rng.integers(0, 60, size=(160, 1, 8, 8))
+    for i, label in enumerate(labels):
+        row, column = 4 * (label // 2), 4 * (label % 2)
+        images[i, 0, row : row + 4, column : column + 4] += 150
+    images = images.astype(np.uint8)
+    return Dataset(images[:128], labels[:128], images[128:], labels[128:], list("abcd"), [str(i) for i in range(128)])
+
+
+def test_features_and_prototype_scores_of_every_example(blocks):
+    found = swav.train_swav(blocks, SETTINGS, 0, torch.device("cpu"))
+    again = swav.train_swav(blocks, SETTINGS, 0, torch.device("cpu"))
+    assert found.features.shape[0] == 128
+    assert found.prototypes.shape == (128, 8)
+    assert len(found.loss) == 12
+    assert found.loss[-1] < np.log(8)
+    assert found.knn_epochs.tolist() == [8, 12]
+    assert found.knn_accuracy[-1] > 0.9
+    assert np.array_equal(found.features, again.features)
+    assert not np.array_equal(found.features, swav.train_swav(blocks, SETTINGS, 1, torch.device("cpu")).features)
+
+
+def test_no_label_is_looked_at(blocks):
+    shuffled = Dataset(**(vars(blocks) | {"train_labels": np.roll(blocks.train_labels, 1)}))
+    kept = swav.train_swav(blocks, SETTINGS, 0, torch.device("cpu"))
+    assert np.array_equal(kept.features, swav.train_swav(shuffled, SETTINGS, 0, torch.device("cpu")).features)
+
+
+def test_a_loss_stuck_at_ln_k_is_a_collapse():
+    spread = np.eye(8)[np.arange(64) % 8]
+    swav.check_collapse(1.0, spread, SETTINGS)
+    with pytest.raises(PipelineError, match=r"stuck at ln 8 = 2.079.*lower `lr`"):
+        swav.check_collapse(2.07, spread, SETTINGS)
+
+
+def test_all_examples_on_one_prototype_are_a_collapse():
+    with pytest.raises(PipelineError, match="all examples are on 1 of 8 prototypes"):
+        swav.check_collapse(1.0, np.eye(8)[np.zeros(64, dtype=int)], SETTINGS)
+
+
+def test_a_collapsed_training_gives_no_features(blocks):
+    frozen = SETTINGS.model_copy(update={"lr": 1e-12, "epochs": 1})
+    with pytest.raises(PipelineError, match="collapsed"):
+        swav.train_swav(
+            Dataset(**(vars(blocks) | {"train_images": np.zeros_like(blocks.train_images)})), frozen, 0, torch.device("cpu")
+        )
+
+
+def test_a_view_without_any_change_is_the_image():
+    images = torch.rand(3, 3, 16, 16)
+    same = views.view(images, Swav(min_scale=1.0).model_copy(update={"rotation": 0}), torch.Generator().manual_seed(0))
+    square = views._geometry(3, Swav(min_scale=1.0), torch.Generator().manual_seed(0))
+    assert same.shape == images.shape
+    assert ((square[:, 0, 0].abs() <= 1) & (square[:, 1, 1] <= 1)).all()
+
+
+def test_colours_stay_in_range_and_grey_stays_grey():
+    rng = torch.Generator().manual_seed(0)
+    images = torch.rand(64, 3, 8, 8)
+    changed = views.view(images, Swav(colour=0.8), rng)
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+    grey = torch.rand(64, 1, 8, 8).expand(-1, 3, -1, -1).contiguous()
+    changed = views.view(grey, Swav(colour=0.8), rng)
+    assert (changed - changed.mean(dim=1, keepdim=True)).abs().max() < 0.01
+
+
+def test_hue_turned_fully_round_is_the_colour_again():
+    assert torch.allclose(views._hue(torch.tensor([0.0, 1.0])), torch.eye(3).expand(2, 3, 3), atol=1e-5)
+
+
+def test_kmeans_finds_the_centres_of_clear_groups():
+    rng = np.random.default_rng(0)
+    centres = np.array([[0, 0], [10, 0], [0, 10]], dtype=np.float32)
+    points = (centres[np.arange(300) % 3] + rng.normal(0, 0.1, (300, 2))).astype(np.float32)
+    found = cluster.kmeans(points, 3, seed=0, threads=1)
+    assert sorted(map(tuple, found.centroids.round())) == sorted(map(tuple, centres))
+    assert found.distance == pytest.approx(np.linalg.norm(points - found.centroids[found.assignment], axis=1), abs=1e-3)
+    assert found.inertia == pytest.approx((found.distance.astype(float) ** 2).sum(), rel=1e-4)
+
+
+def test_kmeans_is_determined_by_its_seed():
+    points = np.random.default_rng(0).normal(size=(500, 16)).astype(np.float32)
+    first, again = (cluster.kmeans(points, 20, seed=3, threads=1) for _ in range(2))
+    assert np.array_equal(first.centroids, again.centroids)
+
+
+def test_kmeans_is_no_worse_than_scikit_learns():
+    from sklearn.cluster import KMeans
+
+    points = np.random.default_rng(0).normal(size=(800, 8)).astype(np.float32)
+    reference = KMeans(12, n_init=3, random_state=0).fit(points)
+    assert cluster.kmeans(points, 12, seed=0, threads=1).inertia < 1.05 * reference.inertia_
+
+
+def test_more_clusters_than_examples_are_refused():
+    with pytest.raises(PipelineError, match="5 clusters asked for, but there are only 4 examples"):
+        cluster.kmeans(np.zeros((4, 2), dtype=np.float32), 5, seed=0, threads=1)
+
+
+def test_the_bend_of_a_hand_drawn_curve():
+    assert cluster.bend(np.array([1, 2, 3, 4, 5]), np.array([100.0, 40.0, 20.0, 10.0, 0.0])) == 1
+    assert cluster.bend(np.array([2, 4, 6, 8]), np.array([90.0, 80.0, 5.0, 0.0])) == 2
+
+
+def test_the_elbow_of_clear_groups_is_their_number():
+    rng = np.random.default_rng(0)
+    centres = 10 * np.eye(6)  # equally far from one another: inertia falls in a straight line down to k = 6
+    points = (centres[np.arange(600) % 6] + rng.normal(0, 0.1, (600, 6))).astype(np.float32)
+    found, tried, inertia = cluster.elbow(points, 2, 20, seed=0, threads=1)
+    assert len(found.centroids) == 6
+    assert len(tried) == len(inertia) == 19
+
+
+def test_an_elbow_over_too_small_a_range_is_refused():
+    with pytest.raises(PipelineError, match="at least 3 numbers of clusters"):
+        cluster.elbow(np.zeros((50, 2), dtype=np.float32), 2, 3, seed=0, threads=1)

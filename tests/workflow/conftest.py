@@ -1,0 +1,119 @@
+"""A copy of the project in a folder of its own, and what Snakemake plans there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "workflow", "profiles", "envs", "pipeline_lib")
+SLIDING_WINDOW = "results/digits/sliding_window.png"
+CORRELATION = "results/digits/correlation_spearman.png"
+
+
+class Project:
+    """A working copy of the pipeline with the tiny config."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for part in PARTS:
+            source = ROOT / part
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, folder / part, ignore=ignore) if source.is_dir() else shutil.copy(source, folder / part)
+        shutil.copy(Path(__file__).parent / "tiny.yaml", folder / "config.yaml")
+
+    def snakemake(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+        """Run Snakemake here; standard error is merged into the output."""
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        command = [sys.executable, "-m", "snakemake", *arguments]
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=inherited | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def make(self, *targets: str) -> str:
+        """Build targets; fail with Snakemake's output if it fails."""
+        done = self.snakemake("--cores", "2", *targets)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def plan(self, *targets: str) -> set[str]:
+        """Return what a dry run would do: {"score el2n", "draw_sliding_window", ...}."""
+        done = self.snakemake("-n", *targets)
+        assert done.returncode == 0, done.stdout
+        jobs, rule = set(), None
+        for line in done.stdout.splitlines():
+            if found := re.match(r"(?:local)?rule (\w+):", line):
+                rule = found[1]
+                jobs.add(rule)
+            elif rule and (found := re.match(r"    wildcards: (.*)", line)):
+                values = [part.split("=")[1] for part in found[1].split(", ") if not part.startswith("dataset=")]
+                jobs.remove(rule)
+                jobs.add(" ".join([rule, *values]))
+                rule = None
+        return jobs
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace a text that must be there, once."""
+        file = self.folder / path
+        text = file.read_text()
+        assert text.count(old) == 1, f"{path} has {old!r} {text.count(old)} times"
+        file.write_text(text.replace(old, new))
+
+    def configure(self, **changes) -> None:
+        """Change config values: configure(**{"ensemble.seeds": 3})."""
+        path = self.folder / "config.yaml"
+        config = yaml.safe_load(path.read_text())
+        for key, value in changes.items():
+            *sections, last = key.split(".")
+            section = config
+            for name in sections:
+                section = section[name]
+            section[last] = value
+        path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The tiny study, made once."""
+    project = Project(tmp_path_factory.mktemp("study with blänks"))
+    project.make(SLIDING_WINDOW, CORRELATION)
+    return project
+
+
+@pytest.fixture
+def project(finished):
+    """The finished tiny study; edits of code and config are undone after the test."""
+    kept = {path: path.read_bytes() for part in (*PARTS, "config.yaml") for path in _files(finished.folder / part)}
+    yield finished
+    for part in (*PARTS, "config.yaml"):
+        for path in _files(finished.folder / part):
+            if path not in kept:
+                path.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """A copy of the finished tiny study that a test may change for good."""
+    target = tmp_path / "copy"
+    shutil.copytree(finished.folder, target, symlinks=True)
+    changed = Project.__new__(Project)
+    changed.folder = target
+    return changed
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts]

@@ -1,0 +1,110 @@
+"""Edit this, expect exactly these jobs."""
+
+import os
+
+import pytest
+
+from tests.workflow.conftest import CORRELATION, SLIDING_WINDOW
+
+SEEDS = {"train_seed 0", "train_seed 1"}
+DRAW = {"draw_sliding_window", "draw_correlation spearman"}
+BASELINES = {"sweep full", "sweep random"}
+SWEEPS = {"sweep el2n", "sweep forget", "sweep km"}
+EL2N = {"score el2n", "sweep el2n"} | DRAW
+FORGET = {"score forget", "score forget_raw", "sweep forget"} | DRAW  # forget counts with forget_raw's helper
+KM = {"cluster prototypes elbow", "score km", "sweep km"} | DRAW
+DYNAMICS = {"score el2n", "score forget", "score forget_raw", "sweep el2n", "sweep forget"} | DRAW
+
+CODE = {
+    "metric code": ("metrics/el2n.py", "return total / len(dynamics.seeds)", "return 2 * total / len(dynamics.seeds)", EL2N),
+    "metric comment": ("metrics/el2n.py", "    total = np.zeros", "    # sum of norms\n    total  =  np.zeros", set()),
+    "metric docstring": ("metrics/el2n.py", "Return the mean error norm", "Return the mean norm of the error", set()),
+    "shared helper": ("metrics/forget_raw.py", "& ~correct[1:]).sum(axis=0)", "& ~correct[1:]).sum(axis=0) + 0", FORGET),
+    "reader of dynamics": ("dynamics.py", "np.exp(z, out=z)", "np.exp(1 * z, out=z)", DYNAMICS),
+    "k-means": ("learn/cluster.py", "ITERATIONS = 25", "ITERATIONS = 24", KM),
+    "SwAV": ("learn/swav.py", "FORWARD = 1024", "FORWARD = 1000", {"train_swav"} | KM),
+    "selection rule": ("prune/select.py", "+ Fraction(1, 2))", "+ Fraction(1, 3))", SWEEPS | BASELINES | {"draw_sliding_window"}),
+    "training loop": (
+        "learn/train.py",
+        "result.images += len(fitted)",
+        "result.images += 1 * len(fitted)",
+        SEEDS | {"score el2n", "score forget", "score forget_raw"} | SWEEPS | BASELINES | DRAW,
+    ),
+    "recorder": ("learn/record.py", "prediction[epoch] = clean", "prediction[epoch] = 1 * clean", SEEDS | DYNAMICS),
+    "figure": ("draw/sliding_window.py", "MARGIN = 2.5", "MARGIN = 3.5", {"draw_sliding_window"}),
+    "interval": ("analyse/statistics.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"draw_sliding_window"}),
+    "config code": ("config.py", "SOURCES = (", "UNUSED = 1\nSOURCES = (", set()),
+}
+
+SECTION = "experiments.sliding_window"
+TRAINING = SWEEPS | BASELINES | {"draw_sliding_window"}
+CONFIG = {
+    "metric parameter": ({"metrics.el2n": {"epoch": 1}}, EL2N),
+    "metric parameter at its default": ({"metrics.el2n": {"epoch": "last"}}, set()),
+    "number of clusters": ({"metrics.km": {"k": 5}}, {"cluster prototypes 5", "score km", "sweep km"} | DRAW),
+    "training recipe": ({"recipes.training.epochs": 2}, TRAINING),
+    "scoring recipe": ({"recipes.scoring.batch": 64}, SEEDS | DYNAMICS),
+    "SwAV section": ({"swav.quick.prototypes": 12}, {"train_swav"} | KM),
+    "elbow range": ({"swav.quick.elbow": [2, 9]}, KM),
+    "window start added": ({f"{SECTION}.starts": [0, 0.3, 0.6]}, SWEEPS | {"draw_sliding_window"}),
+    "training seed added": ({f"{SECTION}.seeds": 3}, TRAINING),
+    "ensemble seed added": ({"ensemble.seeds": 3}, {"train_seed 2"} | DYNAMICS),
+    "metric added": ({"metrics.flip": {}}, {"score flip", "draw_correlation spearman"}),
+    "metric swept": ({"metrics.flip": {}, f"{SECTION}.metrics": ["el2n", "forget", "km", "flip"]}, {"score flip", "sweep flip"} | DRAW),
+    "another data set": ({"datasets.other": {"base": "digits", "swav": "quick", "recipes": {"scoring": "scoring", "training": "training"}}}, set()),
+    "device": ({"device": "auto"}, set()),
+    "study seed": ({"seed": 1}, {"prepare_dataset", "train_swav"} | SEEDS | DYNAMICS | KM | BASELINES),
+}
+
+
+def test_a_finished_study_has_nothing_to_do(project):
+    assert project.plan(SLIDING_WINDOW, CORRELATION) == set()
+
+
+@pytest.mark.parametrize("case", CODE)
+def test_code(project, case):
+    path, old, new, expected = CODE[case]
+    project.edit(f"pipeline_lib/{path}", old, new)
+    assert project.plan(SLIDING_WINDOW, CORRELATION) == expected
+
+
+@pytest.mark.parametrize("case", CONFIG)
+def test_config(project, case):
+    changes, expected = CONFIG[case]
+    project.configure(**changes)
+    assert project.plan(SLIDING_WINDOW, CORRELATION) == expected
+
+
+def test_touched_files(project):
+    for path in project.folder.rglob("*"):
+        if path.is_file() and ".snakemake" not in path.parts:
+            os.utime(path)
+    assert project.plan(SLIDING_WINDOW, CORRELATION) == set()
+
+
+def test_a_script_comment_and_a_script_change(project):
+    project.edit("workflow/scripts/draw_sliding_window.py", "with job(", "# here\nwith job(")
+    assert project.plan(SLIDING_WINDOW, CORRELATION) == set()
+    project.edit("workflow/scripts/score.py", "scores.write(", "score = 1 * score\n    scores.write(")
+    assert project.plan(SLIDING_WINDOW, CORRELATION) == DYNAMICS | {"score km", "sweep km"}
+
+
+def test_a_new_metric_is_a_file_and_a_line(project):
+    source = (project.folder / "pipeline_lib/metrics/pred_sum.py").read_text()
+    (project.folder / "pipeline_lib/metrics/mine.py").write_text(source)
+    project.configure(**{"metrics.mine": {}, f"{SECTION}.metrics": ["el2n", "forget", "km", "mine"]})
+    assert project.plan(SLIDING_WINDOW, CORRELATION) == {"score mine", "sweep mine"} | DRAW
+
+
+def test_an_edit_reaches_its_consumers_even_if_the_run_stops_between(copy):
+    copy.edit("pipeline_lib/metrics/el2n.py", "return total / len", "return 2 * total / len")
+    copy.make("results/digits/scores/el2n.h5")
+    assert copy.plan(SLIDING_WINDOW, CORRELATION) == EL2N - {"score el2n"}
+
+
+def test_an_edit_that_leaves_the_subsets_alone_trains_nothing(copy):
+    before = (copy.folder / "results/digits/sliding_window.csv").read_bytes()
+    copy.edit("pipeline_lib/metrics/el2n.py", "return total / len", "return 2 * total / len")
+    copy.make(SLIDING_WINDOW)
+    assert "0 of them trained now" in (copy.folder / "results/digits/logs/sweep/sliding_window/el2n.log").read_text()
+    assert (copy.folder / "results/digits/sliding_window.csv").read_bytes() == before

@@ -1,0 +1,78 @@
+# What a result depends on, everything upstream included, as one short hash: its lineage.
+
+
+@functools.cache
+def data_lineage(dataset):
+    section = dataset_section(dataset)
+    base = data_lineage(section.base) if isinstance(section, Derived) else None
+    return fingerprint.value(study.seed, source_settings(dataset), source_stamp(dataset), data_code(dataset), base)
+
+
+def data_code(dataset):
+    return code("prepare_dataset", f"pipeline_lib.data.{source_kind(dataset)}")
+
+
+@functools.cache
+def dynamics_lineage(dataset):
+    return fingerprint.value(data_lineage(dataset), study.seed, recipe(dataset, "scoring"), code("train_seed"))
+
+
+def swav_settings(dataset):
+    return plain(study.swav[dataset_section(dataset).swav])
+
+
+def swav_training(dataset):
+    """The part of the SwAV section that the training uses; the elbow's range is the clustering's."""
+    return {k: v for k, v in swav_settings(dataset).items() if k != "elbow"}
+
+
+@functools.cache
+def features_lineage(dataset):
+    return fingerprint.value(data_lineage(dataset), study.seed, swav_training(dataset), code("train_swav"))
+
+
+@functools.cache
+def clusters_lineage(dataset):
+    return fingerprint.value(features_lineage(dataset), study.seed, swav_settings(dataset)["elbow"], code("cluster"))
+
+
+def score_upstream(dataset, metric):
+    match needs(metric):
+        case "dynamics":
+            return dynamics_lineage(dataset)
+        case "clusters":
+            return clusters_lineage(dataset)
+    return data_lineage(dataset)
+
+
+def score_settings(metric):
+    return {"function": study.metric_function(metric_of(metric)), "parameters": study.metric_parameters(metric)}
+
+
+def score_code(metric):
+    source = metric_files.SOURCES[needs(metric)]
+    return code("score", f"pipeline_lib.metrics.{study.metric_function(metric_of(metric))}", *filter(None, [source]))
+
+
+@functools.cache
+def score_lineage(dataset, metric):
+    seeds = len(ensemble_seeds(dataset)) if needs(metric) == "dynamics" else None
+    return fingerprint.value(
+        score_upstream(dataset, metric), study.seed, seeds, score_settings(metric), score_code(metric)
+    )
+
+
+def window_settings(metric):
+    """What a sweep uses of the experiment; a baseline knows no starts."""
+    unused = ("metrics", "starts") if metric in BASELINES else ("metrics",)
+    return {k: v for k, v in plain(study.experiments.sliding_window).items() if k not in unused}
+
+
+def sweep_upstream(dataset, metric):
+    return data_lineage(dataset) if metric in BASELINES else score_lineage(dataset, metric)
+
+
+@functools.cache
+def sweep_lineage(dataset, metric):
+    before = sweep_upstream(dataset, metric)
+    return fingerprint.value(before, study.seed, window_settings(metric), recipe(dataset, "training"), code("sweep"))
