@@ -54,7 +54,7 @@ class Dynamics:
 
     def logits(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 logits of one seed after one epoch (negative counts from the last)."""
-        return np.asarray(self._seeds[seed]["logits"][epoch], dtype=np.float32)
+        return self._seeds[seed]["logits"][epoch].astype(np.float32)
 
     def probabilities(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 softmax of the logits."""
@@ -104,8 +104,11 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
         if file.attrs.get("dataset") != dataset:
             raise storage.refuse(path, "was recorded on another data set (its fingerprint differs)", REBUILD)
         shape = file["logits"].shape
-        if len(shape) != 3 or shape[1] != len(labels) or file["prediction"].shape != shape[:2]:
+        if len(shape) != 3 or shape[1] != len(labels):
             raise storage.refuse(path, f"has logits of shape {shape} for {len(labels)} examples", REBUILD)
+        predicted = file["prediction"].shape
+        if predicted != shape[:2]:
+            raise storage.refuse(path, f"has logits of shape {shape} and predictions of shape {predicted}", REBUILD)
         if files and shape != files[0]["logits"].shape:
             raise storage.refuse(path, f"has logits of shape {shape}, the other seeds {files[0]['logits'].shape}", REBUILD)
         files.append(file)

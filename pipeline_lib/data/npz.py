@@ -24,10 +24,10 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
     """
     path = Path(settings["npz"])
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it holds one array, as numpy.save writes it; use numpy.savez")
-        with archive:
+        with open(path, "rb") as file:  # numpy leaves the file of a broken archive open
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it holds one array, as numpy.save writes it; use numpy.savez")
             lacking = [name for name in REQUIRED if name not in archive]
             if lacking:
                 raise PipelineError(f"{path}: lacks {one_of(lacking)}; it has {one_of(archive.files)}")

@@ -2,30 +2,24 @@
 
 import math
 
-import torch
-
 from pipeline_lib.config import Constant, Cosine, OneCycle, Plateau, Recipe, Steps
 
 
 class Schedule:
-    """Set the learning rate before every step; look at the validation loss after every epoch.
+    """Say the learning rate of every step; look at the validation loss after every epoch.
 
     Args:
         recipe: gives the base rate and the kind of schedule.
-        optimiser: whose rate is set.
         total: steps of the whole training.
     """
 
-    def __init__(self, recipe: Recipe, optimiser: torch.optim.Optimizer, total: int):
+    def __init__(self, recipe: Recipe, total: int):
         self._settings, self._base, self._total = recipe.schedule, recipe.optimiser.lr, total
-        self._optimiser = optimiser
         self._best, self._bad_epochs, self._plateau_factor = math.inf, 0, 1.0
 
-    def before_step(self, step: int, epoch: int) -> None:
-        """Set the rate for a step (0-based) of an epoch (0-based)."""
-        rate = self._base * self._factor(step, epoch)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+    def rate(self, step: int, epoch: int) -> float:
+        """Return the rate for a step (0-based) of an epoch (0-based)."""
+        return self._base * self._factor(step, epoch)
 
     def after_epoch(self, validation_loss: float) -> None:
         """Lower the rate of a plateau schedule once the loss has not improved for more than `patience` epochs."""

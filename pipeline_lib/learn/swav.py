@@ -13,11 +13,12 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from pipeline_lib.config import Swav
+from pipeline_lib.config import Adam, Swav
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import models
 from pipeline_lib.learn.device import autocast
+from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.views import view
 from pipeline_lib.rng import derive_seed, generator
 
@@ -83,7 +84,7 @@ def train_swav(dataset: Dataset, settings: Swav, study_seed: int, device: torch.
         raise PipelineError(f"SwAV needs square images, these are {images.shape[2]} x {images.shape[3]}")
     network = _Network(settings, images.shape[1], images.shape[2], derive_seed(study_seed, "swav init"))
     network = network.to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
+    optimiser = Optimiser(network, Adam(name="adam", weight_decay=settings.weight_decay))
     criterion = SwaVLoss()
     orders = generator(study_seed, "swav order")
     draws = torch.Generator().manual_seed(derive_seed(study_seed, "swav views"))
@@ -95,9 +96,9 @@ def train_swav(dataset: Dataset, settings: Swav, study_seed: int, device: torch.
             order = torch.from_numpy(orders.permutation(len(images)))
             total = torch.zeros((), device=device)
             for number, index in enumerate(order[: count * settings.batch].tensor_split(count)):
-                _set_rate(optimiser, settings, (epoch + number / count) / settings.epochs)
+                rate = settings.lr * 0.5 * (1 + math.cos(math.pi * (epoch + number / count) / settings.epochs))
                 network.prototypes.normalize()
-                total += _step(network, criterion, optimiser, images[index.to(device)], settings, draws)
+                total += _step(network, criterion, optimiser, rate, images[index.to(device)], settings, draws)
             losses.append(total.item() / count)
             if not math.isfinite(losses[-1]):
                 raise PipelineError(f"SwAV diverged: its loss is {losses[-1]} after epoch {epoch + 1}. Lower `lr` of its section")
@@ -152,16 +153,15 @@ def knn(network: nn.Module, dataset: Dataset, neighbours: int, device: torch.dev
     return right / len(queries)
 
 
-def _step(network, criterion, optimiser, images: torch.Tensor, settings: Swav, draws: torch.Generator) -> torch.Tensor:
+def _step(network, criterion, optimiser, rate: float, images: torch.Tensor, settings: Swav, draws: torch.Generator) -> torch.Tensor:
     """One optimiser step on two views of a batch; returns the loss, left on the device."""
     pixels = images.float().div_(255)
     both = torch.cat([view(pixels, settings, draws), view(pixels, settings, draws)])
     with autocast(images.device, "auto"):
         scores = network(_centred(both))[1].float()
     loss = criterion(list(scores.chunk(2)), []).squeeze()
-    optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    optimiser.step()
+    optimiser.step(rate)
     return loss.detach()
 
 
@@ -182,9 +182,3 @@ def _forward(network: nn.Module, images: np.ndarray, device: torch.device) -> tu
 def _centred(pixels: torch.Tensor) -> torch.Tensor:
     """0..1 -> -1..1."""
     return pixels.sub(0.5).mul_(2)
-
-
-def _set_rate(optimiser: torch.optim.Optimizer, settings: Swav, progress: float) -> None:
-    """Cosine from the base rate to zero; progress runs from 0 to 1."""
-    for group in optimiser.param_groups:
-        group["lr"] = settings.lr * 0.5 * (1 + math.cos(math.pi * progress))

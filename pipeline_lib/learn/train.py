@@ -17,6 +17,7 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import augment, models
 from pipeline_lib.learn.device import autocast, wait
+from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.schedule import Schedule
 from pipeline_lib.rng import derive_seed, generator
 
@@ -109,9 +110,9 @@ def train(
         raise PipelineError(f"{len(fitted)} example(s) to train on; at least 2 are needed")
     init = derive_seed(study_seed, "init", run_seed)
     model = models.build(recipe.model, data.train.channels, data.train.height, data.classes, recipe.width, init).to(data.device)
-    optimiser = _optimiser(model, recipe)
+    optimiser = Optimiser(model, recipe.optimiser)
     steps_per_epoch = -(-len(fitted) // recipe.batch)
-    schedule = Schedule(recipe, optimiser, steps_per_epoch * recipe.epochs)
+    schedule = Schedule(recipe, steps_per_epoch * recipe.epochs)
     is_fitted = np.zeros(data.train.examples, dtype=bool)
     is_fitted[fitted] = True
     orders, changes = generator(study_seed, "order", run_seed), generator(study_seed, "augmentation", run_seed)
@@ -125,8 +126,8 @@ def train(
         total_loss = torch.zeros((), device=data.device)
         model.train()
         for images, labels in batches(data, order, change, recipe, steps_per_epoch):
-            schedule.before_step(result.steps, epoch)
-            total_loss += step(model, optimiser, images, labels, recipe) * len(labels)
+            rate = schedule.rate(result.steps, epoch)
+            total_loss += step(model, optimiser, rate, images, labels, recipe) * len(labels)
             result.steps += 1
         result.images += len(fitted)
         result.train_loss.append(_finite(total_loss.item() / len(fitted), epoch, recipe, run_seed))
@@ -159,13 +160,12 @@ def batches(data: Data, order: torch.Tensor, change: augment.Draw, recipe: Recip
         yield from zip(images.split(sizes), labels.split(sizes), strict=True)
 
 
-def step(model: nn.Module, optimiser: torch.optim.Optimizer, images, labels, recipe: Recipe) -> torch.Tensor:
-    """Take one optimiser step and return the batch's mean loss, left on the device."""
+def step(model: nn.Module, optimiser: Optimiser, rate: float, images, labels, recipe: Recipe) -> torch.Tensor:
+    """Take one optimiser step at the given learning rate and return the batch's mean loss, left on the device."""
     with autocast(images.device, recipe.precision):
         loss = nn.functional.cross_entropy(model(images), labels, label_smoothing=recipe.label_smoothing)
     loss.backward()
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
+    optimiser.step(rate)
     return loss.detach()
 
 
@@ -183,20 +183,6 @@ def loss_and_accuracy(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float
     """Return (mean cross-entropy, share of correct predictions) of (N, classes) logits."""
     accuracy = (logits.argmax(dim=1) == labels).float().mean()
     return nn.functional.cross_entropy(logits, labels).item(), accuracy.item()
-
-
-def _optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    settings = recipe.optimiser
-    if settings.name == "adam":
-        return torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
-    return torch.optim.SGD(
-        model.parameters(),
-        lr=settings.lr,
-        momentum=settings.momentum,
-        nesterov=settings.nesterov,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
 
 
 def _hold_out(kept: np.ndarray, recipe: Recipe, study_seed: int, run_seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,17 @@ PARTS = ("Snakefile", "workflow", "profiles", "envs", "pipeline_lib")
 SLIDING_WINDOW = "results/digits/sliding_window.png"
 CORRELATION = "results/digits/correlation_spearman.png"
 
+MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
+    r"Prepare the data set digits": "prepare_dataset",
+    r"Train seed (\d+) of .*": r"train_seed \1",
+    r"Train SwAV .*": "train_swav",
+    r"Cluster the (\w+) features .* k = (\w+)": r"cluster \1 \2",
+    r"Score digits by (\w+)": r"score \1",
+    r"Sweep digits by (\w+): .*": r"sweep \1",
+    r"Draw the sliding window .*": "draw_sliding_window",
+    r"Correlate the metrics .*\((\w+)\)": r"draw_correlation \1",
+}
+
 
 class Project:
     """A working copy of the pipeline with the tiny config."""
@@ -52,16 +63,10 @@ class Project:
         """Return what a dry run would do: {"score el2n", "draw_sliding_window", ...}."""
         done = self.snakemake("-n", *targets)
         assert done.returncode == 0, done.stdout
-        jobs, rule = set(), None
-        for line in done.stdout.splitlines():
-            if found := re.match(r"(?:local)?rule (\w+):", line):
-                rule = found[1]
-                jobs.add(rule)
-            elif rule and (found := re.match(r"    wildcards: (.*)", line)):
-                values = [part.split("=")[1] for part in found[1].split(", ") if not part.startswith("dataset=")]
-                jobs.remove(rule)
-                jobs.add(" ".join([rule, *values]))
-                rule = None
+        jobs = set()
+        for message in re.findall(r"^Job \d+: (.*)$", done.stdout, flags=re.MULTILINE):
+            [(pattern, job)] = [(pattern, job) for pattern, job in MESSAGES.items() if re.fullmatch(pattern, message)]
+            jobs.add(re.fullmatch(pattern, message).expand(job))
         return jobs
 
     def edit(self, path: str, old: str, new: str) -> None:

@@ -50,8 +50,14 @@ CONFIG = {
     "training seed added": ({f"{SECTION}.seeds": 3}, TRAINING),
     "ensemble seed added": ({"ensemble.seeds": 3}, {"train_seed 2"} | DYNAMICS),
     "metric added": ({"metrics.flip": {}}, {"score flip", "draw_correlation spearman"}),
-    "metric swept": ({"metrics.flip": {}, f"{SECTION}.metrics": ["el2n", "forget", "km", "flip"]}, {"score flip", "sweep flip"} | DRAW),
-    "another data set": ({"datasets.other": {"base": "digits", "swav": "quick", "recipes": {"scoring": "scoring", "training": "training"}}}, set()),
+    "metric swept": (
+        {"metrics.flip": {}, f"{SECTION}.metrics": ["el2n", "forget", "km", "flip"]},
+        {"score flip", "sweep flip"} | DRAW,
+    ),
+    "another data set": (
+        {"datasets.other": {"base": "digits", "swav": "quick", "recipes": {"scoring": "scoring", "training": "training"}}},
+        set(),
+    ),
     "device": ({"device": "auto"}, set()),
     "study seed": ({"seed": 1}, {"prepare_dataset", "train_swav"} | SEEDS | DYNAMICS | KM | BASELINES),
 }

@@ -72,6 +72,7 @@ def recipe(dataset, purpose):
 
 
 def ensemble_seeds(dataset):
+    dataset_section(dataset)  # names the accepted ones if there is no such data set
     return range(study.ensemble_of(dataset).seeds)
 
 

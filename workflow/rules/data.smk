@@ -11,6 +11,8 @@ rule download_archive:
     localrule: True
     conda:
         ENVIRONMENT
+    message:
+        "Download the official archive of {wildcards.source}"
     script:
         "../scripts/download_archive.py"
 
@@ -31,5 +33,7 @@ rule prepare_dataset:
         seed=study.seed,
         code=lambda w: data_code(w.dataset),
         upstream=lambda w: data_lineage(w.dataset),
+    message:
+        "Prepare the data set {wildcards.dataset}"
     script:
         "../scripts/prepare_dataset.py"

@@ -16,6 +16,8 @@ rule draw_sliding_window:
         size=study.experiments.sliding_window.size,
         code=code("draw_sliding_window"),
         upstream=lambda w: [sweep_lineage(w.dataset, m) for m in drawn_metrics()],
+    message:
+        "Draw the sliding window of {wildcards.dataset}"
     script:
         "../scripts/draw_sliding_window.py"
 
@@ -35,5 +37,7 @@ rule draw_correlation:
         metrics=list(study.metrics),
         code=code("draw_correlation"),
         upstream=lambda w: [score_lineage(w.dataset, m) for m in study.metrics],
+    message:
+        "Correlate the metrics on {wildcards.dataset} ({wildcards.method})"
     script:
         "../scripts/draw_correlation.py"

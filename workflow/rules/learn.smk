@@ -17,6 +17,8 @@ rule train_seed:
         study_seed=study.seed,
         code=code("train_seed"),
         upstream=lambda w: data_lineage(w.dataset),
+    message:
+        "Train seed {wildcards.seed} of the ensemble on {wildcards.dataset} and record its dynamics"
     script:
         "../scripts/train_seed.py"
 
@@ -39,6 +41,8 @@ rule train_swav:
         study_seed=study.seed,
         code=code("train_swav"),
         upstream=lambda w: data_lineage(w.dataset),
+    message:
+        "Train SwAV on {wildcards.dataset}, without labels"
     script:
         "../scripts/train_swav.py"
 
@@ -60,5 +64,7 @@ rule cluster:
         threads=lambda w: swav_settings(w.dataset)["threads"],
         code=code("cluster"),
         upstream=lambda w: features_lineage(w.dataset),
+    message:
+        "Cluster the {wildcards.features} features of {wildcards.dataset} with k-means, k = {wildcards.k}"
     script:
         "../scripts/cluster.py"

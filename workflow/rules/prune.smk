@@ -21,5 +21,7 @@ rule sweep:
         training_code=fingerprint.code("pipeline_lib.learn.train"),
         code=code("sweep"),
         upstream=lambda w: sweep_upstream(w.dataset, w.metric),
+    message:
+        "Sweep {wildcards.dataset} by {wildcards.metric}: train on every subset that is not in the run store"
     script:
         "../scripts/sweep.py"

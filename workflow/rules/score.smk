@@ -16,5 +16,7 @@ rule score:
         study_seed=study.seed,
         code=lambda w: score_code(w.metric),
         upstream=lambda w: score_upstream(w.dataset, w.metric),
+    message:
+        "Score {wildcards.dataset} by {wildcards.metric}"
     script:
         "../scripts/score.py"

@@ -1,0 +1,152 @@
+"""Reading training dynamics: shapes, probabilities, epochs, and the files that do not fit."""
+
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+
+from pipeline_lib import dynamics, storage
+from pipeline_lib.dynamics import Dynamics
+from pipeline_lib.errors import PipelineError
+
+EPOCHS, EXAMPLES, CLASSES = 3, 5, 4
+LABELS = np.array([0, 1, 2, 3, 0])
+
+
+def recorded(seed, epochs=EPOCHS, examples=EXAMPLES, classes=CLASSES):
+    logits = np.random.default_rng(seed).normal(0, 4, (epochs, examples, classes)).astype(np.float16)
+    return {"logits": logits, "prediction": logits.argmax(axis=2).astype(np.int16)}
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name="seed0.h5", seed=0, dataset="fingerprint", **shape):
+        storage.write_h5(tmp_path / name, recorded(seed, **shape), {"dataset": dataset})
+        return tmp_path / name
+
+    return write
+
+
+def open_source(*paths, labels=LABELS, dataset="fingerprint"):
+    with ExitStack() as stack:
+        opened = dynamics.open_source(stack, list(paths), {}, labels, dataset)
+        return [opened.logits(seed, epoch) for seed in opened.seeds for epoch in range(opened.epochs)]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "labels", "message"),
+    [
+        ([{}, {"epochs": 2}], LABELS, r"one shape \(epochs, examples, classes\), not \[\(2, 5, 4\), \(3, 5, 4\)\]"),
+        ([{}, {"classes": 3}], LABELS, r"one shape .*, not \[\(3, 5, 3\), \(3, 5, 4\)\]"),
+        ([{}], LABELS[:4], "5 examples recorded, 4 labels given"),
+        ([], LABELS, "one shape"),
+    ],
+)
+def test_seeds_that_do_not_fit_each_other_or_the_labels_are_refused(shapes, labels, message):
+    with pytest.raises(ValueError, match=message):
+        Dynamics([recorded(0, **shape) for shape in shapes], labels)
+
+
+def test_probabilities_are_the_softmax_of_the_logits():
+    logits = np.array([[[0, np.log(3), 0], [5, 5, 5]]], dtype=np.float32)
+    [row, even] = Dynamics([{"logits": logits, "prediction": logits.argmax(2)}], np.array([0, 1])).probabilities(0, 0)
+    assert np.allclose(row, [0.2, 0.6, 0.2])
+    assert np.allclose(even, 1 / 3)
+
+
+@pytest.mark.parametrize("scale", [1, 1e3, 6e4])
+def test_probabilities_sum_to_one_up_to_the_largest_half_precision_logits(scale):
+    logits = (np.random.default_rng(0).uniform(-1, 1, (2, 50, 10)) * scale).astype(np.float16)
+    read = Dynamics([{"logits": logits, "prediction": logits.argmax(2)}], np.zeros(50, int))
+    probabilities = read.probabilities(0, 1)
+    assert probabilities.dtype == np.float32
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert np.array_equal(probabilities.argmax(axis=1), logits[1].argmax(axis=1))
+
+
+def test_reading_probabilities_leaves_what_was_recorded_alone():
+    seed = {"logits": np.array([[[1.0, 2.0]]], dtype=np.float32), "prediction": np.array([[1]])}
+    read = Dynamics([seed], np.array([0]))
+    read.probabilities(0, 0)
+    assert seed["logits"].tolist() == [[[1.0, 2.0]]]
+
+
+def test_predictions_are_those_from_before_the_rounding_to_half_precision():
+    logits = np.array([[[2049.0, 2048.0]]], dtype=np.float16)  # equal in half precision: argmax would say 0
+    read = Dynamics([{"logits": logits, "prediction": np.array([[1]], dtype=np.int16)}], np.array([1]))
+    assert logits[0, 0].argmax() == 0
+    assert read.predictions(0).tolist() == [[1]]
+    assert read.correct(0).tolist() == [[True]]
+
+
+def test_an_epoch_is_counted_from_one_or_is_the_last():
+    read = Dynamics([recorded(0)], LABELS)
+    assert [read.epoch_index(epoch) for epoch in (1, 2, 3, "last")] == [0, 1, 2, 2]
+
+
+@pytest.mark.parametrize("epoch", [0, -1, 4])
+def test_an_epoch_that_was_not_recorded_is_refused(epoch):
+    with pytest.raises(PipelineError, match=rf"^epoch {epoch} was asked for, but the ensemble recorded epochs 1 to 3$"):
+        Dynamics([recorded(0)], LABELS).epoch_index(epoch)
+
+
+@pytest.mark.parametrize("epoch", [0, "first", 1.0, True, None])
+def test_what_is_no_epoch_is_refused(epoch):
+    with pytest.raises(ValueError, match="is not an epoch: a whole number from 1, or last"):
+        dynamics.check_epoch(epoch)
+
+
+@pytest.mark.parametrize("source", ["arrays", "file"])
+def test_logits_of_an_epoch_beyond_the_last_are_not_those_of_the_first(write, source):
+    with ExitStack() as stack:
+        seed = recorded(0) if source == "arrays" else stack.enter_context(storage.open_h5(write(), "train_seed"))
+        read = Dynamics([seed], LABELS)
+        assert np.array_equal(read.logits(0, -1), recorded(0)["logits"][2])
+        with pytest.raises(IndexError):
+            read.logits(0, EPOCHS)
+
+
+def test_files_are_read_seed_by_seed(write):
+    paths = [write(f"seed {seed}.h5", seed) for seed in range(2)]
+    expected = [epoch for seed in range(2) for epoch in recorded(seed)["logits"].astype(np.float32)]
+    assert np.array_equal(open_source(*paths), expected)
+
+
+@pytest.mark.parametrize("left", [0, 100, -1])
+def test_a_file_cut_short_is_refused(write, left):
+    path = write()
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(PipelineError, match=r"seed0\.h5: damaged or cut short .*\(rule train_seed\)"):
+        open_source(path)
+
+
+def test_a_file_of_another_data_set_is_refused(write):
+    with pytest.raises(PipelineError, match=r"seed0\.h5: was recorded on another data set .*\(rule train_seed\)"):
+        open_source(write(dataset="another"))
+
+
+@pytest.mark.parametrize(
+    ("shape", "what"),
+    [
+        ({"examples": 4}, r"seed1\.h5: has logits of shape \(3, 4, 4\) for 5 examples"),
+        ({"epochs": 2}, r"seed1\.h5: has logits of shape \(2, 5, 4\), the other seeds \(3, 5, 4\)"),
+        ({"classes": 3}, r"seed1\.h5: has logits of shape \(3, 5, 3\), the other seeds \(3, 5, 4\)"),
+    ],
+)
+def test_the_file_that_does_not_fit_is_the_one_that_is_named(write, shape, what):
+    with pytest.raises(PipelineError, match=rf"{what}\. Delete it .*\(rule train_seed\)"):
+        open_source(write("seed0.h5"), write("seed1.h5", 1, **shape))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "what"),
+    [
+        ({"logits": recorded(0)["logits"]}, "lacks prediction"),
+        (recorded(0) | {"prediction": np.zeros((2, 5))}, r"has logits of shape \(3, 5, 4\) and predictions of shape \(2, 5\)"),
+        ({name: array[0] for name, array in recorded(0).items()}, r"has logits of shape \(5, 4\)"),
+    ],
+)
+def test_a_file_with_other_arrays_is_refused(tmp_path, arrays, what):
+    storage.write_h5(tmp_path / "seed0.h5", arrays, {"dataset": "fingerprint"})
+    with pytest.raises(PipelineError, match=rf"seed0\.h5: {what}.*\(rule train_seed\)"):
+        open_source(tmp_path / "seed0.h5")
