@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 PACKAGE = Path(__file__).parent
-VALUES_ONLY = {"pipeline_lib.config", "pipeline_lib.fingerprint", "pipeline_lib.job"}  # cannot change a number
+VALUES_ONLY = ("pipeline_lib.config", "pipeline_lib.fingerprint", "pipeline_lib.job")  # cannot change a number
 DIGITS = 16  # hexadecimal digits kept: 64 bits
 
 
@@ -82,7 +82,7 @@ def _closure(starts) -> dict[str, str]:
         name = waiting.pop()
         path = Path(name) if name.endswith(".py") else _module_file(name)
         label = path.name if name.endswith(".py") else name
-        if path is None or label in found or name in VALUES_ONLY:
+        if path is None or label in found or any(f"{name}.".startswith(f"{neutral}.") for neutral in VALUES_ONLY):
             continue
         found[label], imported = _normalised(path, path.stat().st_mtime_ns)
         waiting += imported

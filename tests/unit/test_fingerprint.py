@@ -209,7 +209,7 @@ def test_arrays_differ_by_type_shape_and_every_byte():
     base = np.arange(6, dtype=np.int32)
     last_bit = base.copy()
     last_bit[-1] ^= 1
-    different = [base, base.astype(np.int64), base.astype(">i4"), base.reshape(2, 3), base.reshape(3, 2), base[::-1], last_bit]
+    different = [base, base.astype(np.int64), base.view(np.uint32), base.reshape(2, 3), base.reshape(3, 2), base[::-1], last_bit]
     assert len({fingerprint.array(item) for item in different}) == len(different)
     assert fingerprint.array(base.reshape(2, 3).T) == fingerprint.array(np.ascontiguousarray(base.reshape(2, 3).T))
     assert fingerprint.array(base, base) != fingerprint.array(base)

@@ -33,7 +33,7 @@ CODE = {
     "recorder": ("learn/record.py", "prediction[epoch] = clean", "prediction[epoch] = 1 * clean", SEEDS | DYNAMICS),
     "figure": ("draw/sliding_window.py", "MARGIN = 2.5", "MARGIN = 3.5", {"draw_sliding_window"}),
     "interval": ("analyse/statistics.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"draw_sliding_window"}),
-    "config code": ("config.py", "SOURCES = (", "UNUSED = 1\nSOURCES = (", set()),
+    "config code": ("config/datasets.py", "SOURCES = (", "UNUSED = 1\nSOURCES = (", set()),
 }
 
 SECTION = "experiments.sliding_window"

@@ -1,0 +1,110 @@
+"""The training loop with its augmentation against the bare arithmetic of its steps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks import inputs
+from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
+from pipeline_lib.config import Recipe
+from pipeline_lib.learn import augment, device, models, train
+from pipeline_lib.learn.optimise import Optimiser
+
+GOAL = "at least 92%"
+HOW = (
+    "Images per second of `pipeline_lib.learn.train.train` as the pipeline runs it (a new order, crops, flips and rotations for "
+    "every example and epoch, schedule, loss), divided by those of the same step function on one batch that stays on the device: "
+    "forward, backward, optimiser and nothing else. Same process, model, batch, thread count and memory layout, noise for images, "
+    "a fresh model for both. The two alternate; the value is the median of the ratios of neighbours after a pair to warm up."
+)
+CPU_ROWS = (
+    Row("loop_small_cpu", "Training loop / bare steps, recipe `small`", "%", GOAL, "32x32x3, one CPU thread."),
+    Row("loop_digits_cpu", "Training loop / bare steps, recipe `small_digits`", "%", GOAL, "8x8x1, one CPU thread."),
+)
+GPU_ROWS = (Row("loop_resnet18_gpu", "Training loop / bare steps, recipe `resnet18`, GPU", "%", GOAL, "32x32x3, on the GPU."),)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One measurement: a recipe on images of one size, `steps` full batches an epoch."""
+
+    row: Row
+    recipe: str
+    channels: int
+    side: int
+    steps: int
+    epochs: int
+    repeats: int
+
+
+def cases(quick: bool) -> list[Case]:
+    """Return the measurements with sizes of a few seconds each, or tiny ones."""
+    small, digits = CPU_ROWS
+    found = [
+        Case(small, "small", 3, 32, *((10, 1, 2) if quick else (100, 1, 9))),
+        # as many images as the digits data set has
+        Case(digits, "small_digits", 1, 8, *((45, 3, 2) if quick else (45, 30, 9))),
+    ]
+    if torch.cuda.is_available():
+        found.append(Case(GPU_ROWS[0], "resnet18", 3, 32, *((10, 1, 2) if quick else (97, 2, 9))))
+    return found
+
+
+def measure(quick: bool) -> Iterator[Result]:
+    """Yield a result per row."""
+    for case in cases(quick):
+        yield ratio(case, device.choose("cuda" if case.row in GPU_ROWS else "cpu"))
+    if not torch.cuda.is_available():
+        yield from skipped(GPU_ROWS, "not yet measured: needs a GPU")
+
+
+def ratio(case: Case, where: torch.device) -> Result:
+    """Measure one case."""
+    recipe = inputs.recipe(case.recipe, case.epochs)
+    data = train.Data(inputs.images(case.steps * recipe.batch, case.channels, case.side), recipe, where)
+    everything, batch = np.arange(data.train.examples), resident_batch(data, recipe)
+
+    def loop() -> float:
+        done = train.train(data, everything, recipe, inputs.SEED, 0)
+        return done.images / done.seconds
+
+    def bare() -> float:
+        return bare_rate(data, recipe, batch, case.steps * case.epochs)
+
+    pairs = interleave(loop, bare, case.repeats)
+    ours, limit = medians(pairs)
+    detail = f"{ours:,.0f} against {limit:,.0f} images/s, batch {recipe.batch}"
+    return Result(case.row.key, tuple(100 * a / b for a, b in pairs), detail)
+
+
+def resident_batch(data: train.Data, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return one augmented batch and its labels, in the memory layout that the loop feeds."""
+    index = torch.arange(recipe.batch, device=data.device)
+    change = augment.draw(recipe.augmentation, data.train.examples, np.random.default_rng(inputs.SEED), data.device)
+    return data.train.augmented(index, change, recipe.augmentation), data.train_labels[index]
+
+
+def fresh(data: train.Data, recipe: Recipe) -> tuple[nn.Module, Optimiser]:
+    """Return an untrained model and its optimiser, as the training loop makes them."""
+    model = models.build(recipe.model, data.train.channels, data.train.height, data.classes, recipe.width, inputs.SEED)
+    model = model.to(data.device).train()
+    return model, Optimiser(model, recipe.optimiser)
+
+
+def bare_rate(data: train.Data, recipe: Recipe, batch: tuple[torch.Tensor, torch.Tensor], steps: int) -> float:
+    """Return images per second of optimiser steps on one resident batch."""
+    model, optimiser = fresh(data, recipe)
+    device.wait(data.device)
+
+    def work() -> None:
+        for _ in range(steps):
+            train.step(model, optimiser, recipe.optimiser.lr, *batch, recipe)
+        device.wait(data.device)
+
+    return steps * recipe.batch / clock(work)
+
+
+GROUP = Group("training", "Training loop against bare steps", HOW, (*CPU_ROWS, *GPU_ROWS), measure)

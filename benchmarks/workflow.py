@@ -1,0 +1,140 @@
+"""The workflow as a user meets it: the demo from nothing, and a second invocation with nothing to do."""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from benchmarks.inputs import ROOT
+from benchmarks.result import Group, Result, Row, clock
+
+CORES = 2
+TARGET = "results/digits/sliding_window.png"
+SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--cores", str(CORES), TARGET]
+UP_TO_DATE = "Nothing to be done"
+HOOK = Path(__file__).with_name("busy_hook.py")
+
+NOTHING_HOW = (
+    f"`snakemake --cores {CORES} {TARGET}` in this repository when the figure is up to date, from start to exit, after one "
+    "to warm up."
+)
+NOTHING = Row("nothing_to_do", "Second invocation, nothing to do", "s", "at most 4 s")
+DEMO_HOW = (
+    f"`snakemake --cores {CORES} {TARGET}` in a fresh copy of the repository's files without data or results, from start to exit. "
+    "No warm-up: a run from nothing is what is measured."
+)
+DEMO = Row("demo", f"Digits figure from nothing, {CORES} cores", "s", "at most 90 s")
+SHARE = Row(
+    "demo_share",
+    "Share of the cores' time in training and scoring",
+    "%",
+    "at least 60%",
+    how="In the same runs: the seconds inside the training loops (of the ensemble and the pruned runs), the recording and testing "
+    "passes, SwAV, k-means and the metrics, added over all jobs and divided by the wall time of the run times the number of cores. "
+    "A hook in the copy reads the clock around these functions in every job. Start: from the beginning of a job's process until "
+    "its script's imports are done. The rest of a job reads, writes, draws, and imports what is only needed later; the rest of "
+    "the cores' time is Snakemake's, or idle.",
+)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One run from nothing.
+
+    Attributes:
+        wall: seconds from start to exit.
+        spent: seconds over all jobs, by kind: "training", "features", "scoring", "start"; "alive" is the jobs' whole life.
+    """
+
+    wall: float
+    spent: dict[str, float]
+
+    def share(self, *kinds: str) -> float:
+        """Return the percentage of the cores' time that went into some kinds."""
+        return 100 * sum(self.spent[kind] for kind in kinds) / (self.wall * CORES)
+
+
+def measure_nothing(quick: bool) -> Iterator[Result]:
+    """Yield the result of an invocation with nothing to do."""
+    done = subprocess.run([*SNAKEMAKE, "--dry-run"], cwd=ROOT, capture_output=True, text=True)
+    if UP_TO_DATE not in done.stdout + done.stderr:
+        yield Result(NOTHING.key, (), "needs `make demo` first")
+        return
+    values = [clock(_nothing) for _ in range(2 if quick else 8)][1:]
+    yield Result(NOTHING.key, tuple(values), "")
+
+
+def _nothing() -> None:
+    done = subprocess.run(SNAKEMAKE, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode or UP_TO_DATE not in done.stdout + done.stderr:
+        raise RuntimeError(f"snakemake found something to do, or failed:\n{done.stderr[-2000:]}")
+
+
+def measure_demo(quick: bool) -> Iterator[Result]:
+    """Yield the results of runs from nothing."""
+    runs = [demo(quick) for _ in range(1 if quick else 3)]
+    yield Result(DEMO.key, tuple(run.wall for run in runs), "")
+    kinds = {
+        "training": "training",
+        "features": "SwAV and k-means",
+        "scoring": "metrics",
+        "start": "start",
+        "alive": "all of the jobs",
+    }
+    parts = [f"{words} {statistics.median(run.share(kind) for run in runs):.0f}%" for kind, words in kinds.items()]
+    yield Result(SHARE.key, tuple(run.share("training", "features", "scoring") for run in runs), ", ".join(parts))
+
+
+def demo(quick: bool) -> Demo:
+    """Run the demo in a copy of the project."""
+    with tempfile.TemporaryDirectory() as folder:
+        project, busy = Path(folder, "project"), Path(folder, "busy")
+        busy.mkdir()
+        copy_project(project)
+        if quick:
+            shrink(project / "config.yaml")
+        shutil.copy(HOOK, project / "sitecustomize.py")
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        environment["BENCHMARK_BUSY_FOLDER"] = str(busy)
+        begin = time.perf_counter()
+        done = subprocess.run(SNAKEMAKE, cwd=project, env=environment, capture_output=True, text=True)
+        wall = time.perf_counter() - begin
+        if done.returncode:
+            raise RuntimeError(f"the demo failed:\n{done.stderr[-3000:]}")
+        jobs = [json.loads(file.read_text()) for file in busy.glob("*.json")]
+    if not jobs:
+        raise RuntimeError("no job of the demo reported its seconds: was its PYTHONPATH changed?")
+    return Demo(wall, {kind: sum(job[kind] for job in jobs) for kind in jobs[0]})
+
+
+def copy_project(destination: Path) -> None:
+    """Copy what a checkout would hold: every file that git tracks or would add."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            target = destination / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, target)
+
+
+def shrink(config: Path) -> None:
+    """Make the demo of a copy short enough to try out the benchmark."""
+    values = yaml.safe_load(config.read_text())
+    values["ensemble"] = {"seeds": 2, "epochs": 2}
+    values["metrics"] = {"el2n": None, "random": None}
+    values["experiments"]["sliding_window"] = {"starts": [0, 0.6], "seeds": 1, "missing_classes": "allow"}
+    config.write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+UNCHANGED = Group("nothing", "Nothing to do", NOTHING_HOW, (NOTHING,), measure_nothing)
+FROM_NOTHING = Group("demo", "Demo from nothing", DEMO_HOW, (DEMO, SHARE), measure_demo)

@@ -1,0 +1,50 @@
+"""The study: `config.yaml` as typed, checked objects. One parse, one place for defaults.
+
+`python -m pipeline_lib.config` prints the JSON schema (kept in workflow/schemas/config.schema.yaml for editors).
+"""
+
+from pipeline_lib.config.datasets import Cifar, Dataset, Derived, Digits, ImageFolder, Npz
+from pipeline_lib.config.parse import parse_study, schema_text
+from pipeline_lib.config.recipes import (
+    Adam,
+    Augmentation,
+    Constant,
+    Cosine,
+    Ensemble,
+    OneCycle,
+    Plateau,
+    Recipe,
+    Sgd,
+    Steps,
+    Swav,
+)
+from pipeline_lib.config.section import BASELINES, MODELS, NAME, plain
+from pipeline_lib.config.study import SlidingWindow, Study
+
+__all__ = [
+    "BASELINES",
+    "MODELS",
+    "NAME",
+    "Adam",
+    "Augmentation",
+    "Cifar",
+    "Constant",
+    "Cosine",
+    "Dataset",
+    "Derived",
+    "Digits",
+    "Ensemble",
+    "ImageFolder",
+    "Npz",
+    "OneCycle",
+    "Plateau",
+    "Recipe",
+    "Sgd",
+    "SlidingWindow",
+    "Steps",
+    "Study",
+    "Swav",
+    "parse_study",
+    "plain",
+    "schema_text",
+]

@@ -1,0 +1,96 @@
+"""Where images and labels come from, and which recipes they are trained with."""
+
+import os
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from pipeline_lib.config.recipes import Ensemble
+from pipeline_lib.config.section import Section
+from pipeline_lib.errors import one_of
+
+
+class Recipes(Section):
+    """Which recipe a data set uses, by purpose."""
+
+    scoring: str = "small"
+    training: str = "small"
+
+
+class DatasetSection(Section):
+    """What every data set has, whatever its source."""
+
+    recipes: Recipes = Recipes()
+    swav: Annotated[str, Field(description="a name under `swav`")] = "small"
+    ensemble: Ensemble | None = None
+
+
+class Digits(DatasetSection):
+    """The 1,797 handwritten digits that ship with scikit-learn."""
+
+    source: Literal["digits"]
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+
+class Cifar(DatasetSection):
+    """CIFAR-10 or CIFAR-100: a local .npz where there is one, else the official archive."""
+
+    source: Literal["cifar10", "cifar100"]
+    npz: Annotated[str | None, Field(description="read instead of downloading when the file exists")] = None
+
+
+class Npz(DatasetSection):
+    """An .npz with train_images (N,H,W,C) uint8, train_labels (N,), test_images, test_labels, class_names."""
+
+    source: Literal["npz"]
+    npz: str
+
+
+class ImageFolder(DatasetSection):
+    """A folder that holds one folder of images per class."""
+
+    source: Literal["imagefolder"]
+    train: Annotated[str, Field(min_length=1, description="folder of class folders")]
+    test: Annotated[str | None, Field(description="same layout; without it a share of `train` is split off")] = None
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    size: Annotated[int, Field(ge=8, le=1024, description="pixels; images are resized to size x size")] = 64
+    fit: Annotated[Literal["crop", "stretch"], Field(description="how a non-square image becomes square")] = "crop"
+    obtain: Annotated[str, Field(description="shown when the folder is missing: where to get the images")] = ""
+
+    @model_validator(mode="after")
+    def _test_is_another_folder(self) -> "ImageFolder":
+        if self.test and os.path.normpath(self.test) == os.path.normpath(self.train):
+            raise ValueError(f"test and train are the same folder {self.train}; leave `test` out to split a share off")
+        return self
+
+
+class Derived(DatasetSection):
+    """Another data set with a change: fewer examples per class, or wrong labels."""
+
+    base: str
+    per_class: Annotated[int | None, Field(ge=1, description="training examples kept of each class, seeded")] = None
+    flip_labels: Annotated[float | None, Field(gt=0, lt=1, description="share moved to another class, seeded")] = None
+
+
+def _source(value: Any) -> str | None:
+    if isinstance(value, DatasetSection):
+        return "(derived)" if isinstance(value, Derived) else f"({value.source})"
+    if not isinstance(value, dict) or ("base" in value and "source" in value):
+        return None
+    return "(derived)" if "base" in value else f"({value.get('source')})"
+
+
+SOURCES = ("digits", "cifar10", "cifar100", "npz", "imagefolder")
+Dataset = Annotated[
+    Annotated[Digits, Tag("(digits)")]
+    | Annotated[Cifar, Tag("(cifar10)")]
+    | Annotated[Cifar, Tag("(cifar100)")]
+    | Annotated[Npz, Tag("(npz)")]
+    | Annotated[ImageFolder, Tag("(imagefolder)")]
+    | Annotated[Derived, Tag("(derived)")],
+    Discriminator(
+        _source,
+        custom_error_type="choice",
+        custom_error_message=f"should have either `source:` one of {one_of(SOURCES)}, or `base:` another data set",
+    ),
+]
