@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pipeline_lib.analyse.statistics import mean_interval
+from pipeline_lib.analyse.statistics import share_interval
 
 COLUMNS = ("metric", "start", "size", "runs", "accuracy_mean", "accuracy_low", "accuracy_high")
 
@@ -22,5 +22,5 @@ def summarise(sweeps: dict[str, pd.DataFrame], size: float) -> pd.DataFrame:
     for metric, runs in sweeps.items():
         for start, group in runs.groupby("point", dropna=False, sort=True):
             kept = 1.0 if metric == "full" else size
-            rows.append((metric, start, kept, len(group), *mean_interval(group["accuracy"].to_numpy())))
+            rows.append((metric, start, kept, len(group), *share_interval(group["accuracy"].to_numpy())))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -18,3 +18,9 @@ def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
         return mean, float("nan"), float("nan")
     half = stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return mean, mean - float(half), mean + float(half)
+
+
+def share_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Return `mean_interval` of shares (accuracies), cut off where no share can be: below 0 and above 1."""
+    mean, low, high = mean_interval(values)
+    return mean, float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))

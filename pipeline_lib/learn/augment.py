@@ -61,8 +61,10 @@ class Images:
         # one factor per value of an image row: broadcasting over three interleaved channels alone is five times as slow
         self._scale = (1 / (255 * std)).repeat(self.width)
         self._shift = (-torch.tensor(mean, dtype=torch.float32, device=device) / std).repeat(self.width)
-        self._rows = torch.arange(self.height, device=device)
-        self._columns = torch.arange(self.width, device=device)
+        # half the bytes, and a third of the time of a rotation, wherever every pixel has a number of 31 bits
+        self._integer = torch.int32 if len(pixels) < 2**31 else torch.int64
+        self._rows = torch.arange(self.height, device=device, dtype=self._integer)
+        self._columns = torch.arange(self.width, device=device, dtype=self._integer)
 
     @property
     def device(self) -> torch.device:
@@ -76,17 +78,17 @@ class Images:
 
     def augmented(self, index: torch.Tensor, change: Draw, settings: Augmentation) -> torch.Tensor:
         """Return the examples at `index` (B,) int64, changed: (B, C, H, W) float32, channels last."""
-        shift_row, shift_column = change.rows[index].view(-1, 1, 1), change.columns[index].view(-1, 1, 1)
-        flip, outside = change.flip[index].view(-1, 1, 1), None
+        outside = None
         if settings.rotation:
             row, column, outside = self._rotated(change.angle[index])
         else:
             row, column = self._rows.view(1, -1, 1), self._columns.view(1, 1, -1)
         if settings.flip:
-            column = torch.where(flip, self.width - 1 - column, column)
+            column = torch.where(change.flip[index].view(-1, 1, 1), self.width - 1 - column, column)
         if settings.crop_padding:
-            row, column = _reflect(row + shift_row, self.height - 1), _reflect(column + shift_column, self.width - 1)
-        position = (index.view(-1, 1, 1) * self.height + row) * self.width + column
+            row = _reflect(row + change.rows[index].to(self._integer).view(-1, 1, 1), self.height - 1)
+            column = _reflect(column + change.columns[index].to(self._integer).view(-1, 1, 1), self.width - 1)
+        position = (index.to(self._integer).view(-1, 1, 1) * self.height + row) * self.width + column
         batch = self._pixels.index_select(0, position.flatten()).view(*position.shape, self.channels)
         if outside is not None:
             batch.masked_fill_(outside.unsqueeze(-1), 0)
@@ -97,10 +99,10 @@ class Images:
         cos, sin = angle.cos().view(-1, 1, 1), angle.sin().view(-1, 1, 1)
         y = self._rows.view(1, -1, 1) + (0.5 - self.height / 2)  # pixel centres, from the middle of the image
         x = self._columns.view(1, 1, -1) + (0.5 - self.width / 2)
-        column = torch.floor(cos * x - sin * y + self.width / 2).long()
-        row = torch.floor(sin * x + cos * y + self.height / 2).long()
-        outside = (row < 0) | (row >= self.height) | (column < 0) | (column >= self.width)
-        return row.clamp_(0, self.height - 1), column.clamp_(0, self.width - 1), outside
+        column = (cos * x - sin * y).add_(self.width / 2).floor_().to(self._integer)
+        row = (sin * x + cos * y).add_(self.height / 2).floor_().to(self._integer)
+        inside_row, inside_column = row.clamp(0, self.height - 1), column.clamp(0, self.width - 1)
+        return inside_row, inside_column, (inside_row != row) | (inside_column != column)
 
     def _normalised(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, H, W, C) uint8 -> (B, C, H, W) float32 in channels-last memory."""

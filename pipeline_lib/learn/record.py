@@ -3,6 +3,7 @@
 Reading is `pipeline_lib.dynamics`, apart from here, so that a change there does not train the ensemble again.
 """
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline_lib import storage
 from pipeline_lib.config import Recipe
 from pipeline_lib.learn.train import Data, Trained, loss_and_accuracy, predict, train
 
+log = logging.getLogger("pipeline")
 EPOCH_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 
 
@@ -47,6 +49,12 @@ def record(
             curves["train_loss"][epoch], curves["train_accuracy"][epoch] = loss_and_accuracy(clean, data.train_labels)
             test = predict(model, data.test, recipe)
             curves["test_loss"][epoch], curves["test_accuracy"][epoch] = loss_and_accuracy(test, data.test_labels)
+            log.info(
+                "epoch %d: accuracy %.4f train, %.4f test",
+                epoch + 1,
+                curves["train_accuracy"][epoch],
+                curves["test_accuracy"][epoch],
+            )
             bar.set_postfix(train=f"{curves['train_accuracy'][epoch]:.3f}", test=f"{curves['test_accuracy'][epoch]:.3f}")
             bar.update()
 

@@ -5,6 +5,7 @@ heads: two views of every image, each predicting the other's balanced (Sinkhorn)
 A model that puts every image on all prototypes alike has a loss of ln K: that is the collapse we look for.
 """
 
+import logging
 import math
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.views import view
 from pipeline_lib.rng import derive_seed, generator
 
+log = logging.getLogger("pipeline")
 STUCK = 0.97  # a final loss above this share of ln K has learned nothing (digits after 60 epochs: 0.24; nothing learned: 1)
 FEWEST_USED = 0.1  # share of the prototypes that must be some example's nearest
 KNN_TEMPERATURE = 0.1  # weights of the neighbours' votes, as lightly's benchmarks
@@ -106,6 +108,13 @@ def train_swav(dataset: Dataset, settings: Swav, study_seed: int, device: torch.
             if (epoch + 1) % settings.log_every == 0 or last:
                 knn_epochs.append(epoch + 1)
                 knn_accuracy.append(knn(network, dataset, settings.knn, device))
+                log.info(
+                    "epoch %d: loss %.3f (ln K = %.3f), kNN accuracy %.4f",
+                    epoch + 1,
+                    losses[-1],
+                    math.log(settings.prototypes),
+                    knn_accuracy[-1],
+                )
                 bar.set_postfix(loss=f"{losses[-1]:.3f} of ln K {math.log(settings.prototypes):.3f}", knn=f"{knn_accuracy[-1]:.3f}")
             bar.update()
     features, scores = _forward(network, dataset.train_images, device)

@@ -123,14 +123,15 @@ def train(
         order = orders.permutation(data.train.examples)
         order = torch.from_numpy(order[is_fitted[order]]).to(data.device)
         change = augment.draw(recipe.augmentation, data.train.examples, changes, data.device)
-        total_loss = torch.zeros((), device=data.device)
+        losses, sizes = [], []
         model.train()
         for images, labels in batches(data, order, change, recipe, steps_per_epoch):
             rate = schedule.rate(result.steps, epoch)
-            total_loss += step(model, optimiser, rate, images, labels, recipe) * len(labels)
+            losses.append(step(model, optimiser, rate, images, labels, recipe))
+            sizes.append(len(labels))
             result.steps += 1
         result.images += len(fitted)
-        result.train_loss.append(_finite(total_loss.item() / len(fitted), epoch, recipe, run_seed))
+        result.train_loss.append(_finite(np.average(torch.stack(losses).tolist(), weights=sizes), epoch, recipe, run_seed))
         loss, accuracy = float("nan"), float("nan")
         if len(validation):
             logits = predict(model, data.train, recipe)[validation]
@@ -196,7 +197,7 @@ def _hold_out(kept: np.ndarray, recipe: Recipe, study_seed: int, run_seed: int) 
 
 def _finite(loss: float, epoch: int, recipe: Recipe, run_seed: int) -> float:
     if np.isfinite(loss):
-        return loss
+        return float(loss)
     raise PipelineError(
         f"training diverged: the loss is {loss} after epoch {epoch + 1} (seed {run_seed}, {recipe.model}, "
         f"{recipe.optimiser.name} at lr {recipe.optimiser.lr}). Lower `optimiser.lr` of this recipe in config.yaml"

@@ -1,5 +1,6 @@
 """A sweep: all pruned trainings of one metric in one process, each looked up in the run store first."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn.train import Data, predict, train
 from pipeline_lib.prune.store import RunStore, identity
+
+log = logging.getLogger("pipeline")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class Trainer:
             finished = {"identity": key, "seed": seed, **self._train(kept, seed)}
             self._store.put(finished)
             self.trained += 1
+            log.info("trained on %d examples, seed %d: accuracy %.4f, run %s", len(kept), seed, finished["accuracy"], key)
         return finished
 
     def _train(self, kept: np.ndarray, seed: int) -> dict:

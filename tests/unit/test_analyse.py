@@ -7,7 +7,7 @@ from scipy import stats
 
 from pipeline_lib.analyse import sliding_window
 from pipeline_lib.analyse.correlation import correlate
-from pipeline_lib.analyse.statistics import mean_interval
+from pipeline_lib.analyse.statistics import mean_interval, share_interval
 
 
 def test_the_interval_is_students():
@@ -25,6 +25,13 @@ def test_a_single_run_has_no_interval():
     mean, low, high = mean_interval(np.array([0.5]))
     assert mean == 0.5
     assert np.isnan([low, high]).all()
+
+
+def test_an_interval_of_accuracies_stays_within_0_and_1():
+    mean, low, high = share_interval(np.array([0.97, 0.99, 1.0]))
+    assert high == 1
+    assert low == pytest.approx(mean_interval(np.array([0.97, 0.99, 1.0]))[1])
+    assert np.isnan(share_interval(np.array([0.5]))[1:]).all()
 
 
 def test_the_table_has_one_row_per_metric_and_start_and_baselines_without_start():

@@ -9,7 +9,7 @@ from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
 from pipeline_lib.learn.swav import train_swav
 
-with job(snakemake.log[0]) as log:
+with job(snakemake.log[0]):
     params = snakemake.params
     device = devices.choose(snakemake.config.get("device", "auto"), params.settings["threads"])
     dataset, fingerprint = read(snakemake.input[0])
@@ -30,5 +30,3 @@ with job(snakemake.log[0]) as log:
         "knn_accuracy": swav.knn_accuracy,
     }
     storage.write_h5(snakemake.output[0], arrays, attrs)
-    for epoch, accuracy in zip(swav.knn_epochs, swav.knn_accuracy, strict=True):
-        log.info("epoch %d: loss %.3f (ln K = %.3f), kNN accuracy %.4f", epoch, swav.loss[epoch - 1], attrs["ln_k"], accuracy)
