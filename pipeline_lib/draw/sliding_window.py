@@ -47,4 +47,4 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
 
 def _intervals(axes, x, rows: pd.DataFrame, colour: str) -> None:
     """Thin bars from low to high; nothing where a single run gives no interval."""
-    axes.vlines(x, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=colour, linewidth=1.1, alpha=0.55, zorder=1.5)
+    axes.vlines(x, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=colour, linewidth=1.3, alpha=0.7, zorder=1.5)
