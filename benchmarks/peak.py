@@ -18,7 +18,8 @@ HOW = (
     "For information. The matrix product stands for what the machine can do; two operations per multiply-add. Steps: the "
     "floating-point operations of one forward and backward pass, counted by torch's FlopCounterMode (convolutions and matrix "
     "products only), times the steps per second on one resident batch of 32x32x3 images, as a share of the matrix product's rate; "
-    "the two alternate after a pair to warm up."
+    "the two alternate after a pair to warm up. The product is a yardstick, not a limit: above 100% the convolutions run faster than "
+    "the matrix product of the same library."
 )
 PEAK_CPU = Row(
     "peak_cpu", "Matrix product, float32, one thread", "GFLOP/s", how=f"Square matrices of side {CPU_SIDE:,}, one CPU thread."
@@ -29,11 +30,11 @@ PEAK_GPU = Row(
     "GFLOP/s",
     how=f"Square matrices of side {GPU_SIDE:,} in the precision that recipes use on the GPU.",
 )
-SMALL = Row("share_small_cpu", "Steps of `small`, share of the product's rate", "%", how="One CPU thread.")
+SMALL = Row("share_small_cpu", "Steps of `small`, rate against the product's", "%", how="One CPU thread.")
 RESNET = Row(
-    "share_resnet18_cpu", "Steps of `resnet18`, share of the product's rate", "%", how="One CPU thread, a batch of 32 only."
+    "share_resnet18_cpu", "Steps of `resnet18`, rate against the product's", "%", how="One CPU thread, a batch of 32 only."
 )
-RESNET_GPU = Row("share_resnet18_gpu", "Steps of `resnet18`, share of the product's rate, GPU", "%", how="On the GPU.")
+RESNET_GPU = Row("share_resnet18_gpu", "Steps of `resnet18`, rate against the product's, GPU", "%", how="On the GPU.")
 
 
 @dataclass(frozen=True)

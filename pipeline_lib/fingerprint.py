@@ -1,7 +1,8 @@
 """What a result depends on, as a short hash.
 
-Code counts by what it does: comments, docstrings and formatting are dropped, and imports are followed inside this
-package. `pipeline_lib.config` is left out: it only turns text into values, and those values are hashed themselves.
+Code counts by what it does: comments, docstrings, formatting and the words of messages are dropped, and imports are
+followed inside this package. `pipeline_lib.config` is left out: it only turns text into values, and those
+values are hashed themselves.
 """
 
 import ast
@@ -15,6 +16,7 @@ import numpy as np
 
 PACKAGE = Path(__file__).parent
 VALUES_ONLY = ("pipeline_lib.config", "pipeline_lib.fingerprint", "pipeline_lib.job")  # cannot change a number
+MESSAGES = ("PipelineError", "refuse", "storage.refuse")
 DIGITS = 16  # hexadecimal digits kept: 64 bits
 
 
@@ -109,6 +111,8 @@ def _normalised(path: Path, mtime_ns: int) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom):
             module = ".".join(filter(None, [*_folder_of_dots(path, node.level), node.module]))
             imported += [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        if isinstance(node, ast.Call) and _only_tells(node.func):
+            node.args, node.keywords = [], []
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
             node.body = body[1:] or [ast.Pass()]
@@ -119,6 +123,12 @@ def _normalised(path: Path, mtime_ns: int) -> tuple[str, tuple[str, ...]]:
 def _folder_of_dots(path: Path, level: int) -> tuple[str, ...]:
     """Return the dotted parts of the folder that the dots of a relative import stand for; none for an absolute import."""
     return path.parents[level - 1].relative_to(PACKAGE.parent).parts if level else ()
+
+
+def _only_tells(function: ast.AST) -> bool:
+    """Whether a call only makes an error message or a line of the log: its words change no result."""
+    called = ast.unparse(function)
+    return called in MESSAGES or called.startswith("log.")
 
 
 def _is_docstring(node: ast.AST) -> bool:

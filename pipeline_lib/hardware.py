@@ -1,5 +1,6 @@
 """What this machine has, found out without importing torch."""
 
+import os
 from pathlib import Path
 
 GPU_DEVICES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg")  # Linux, containers, WSL
@@ -7,4 +8,5 @@ GPU_DEVICES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg")  # Linux, container
 
 def gpu_expected(device: str) -> bool:
     """Return whether jobs will compute on a GPU, given `device` of the config ("auto", "cpu" or "cuda")."""
-    return device == "cuda" or (device == "auto" and any(Path(path).exists() for path in GPU_DEVICES))
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return device == "cuda" or (device == "auto" and not hidden and any(Path(path).exists() for path in GPU_DEVICES))

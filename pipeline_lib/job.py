@@ -32,7 +32,7 @@ def job(log_file: str) -> Iterator[logging.Logger]:
         print(f"\nerror: {error}\n", file=sys.stderr)
         sys.exit(1)
     except Exception:
-        log.exception("defect of the pipeline, please report it")
+        log.exception("unexpected error; unless it is in a file of yours, please report it")
         raise
     finally:
         log.removeHandler(handler)

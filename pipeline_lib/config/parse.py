@@ -17,7 +17,7 @@ def parse_study(values: dict) -> Study:
         return Study.model_validate(values)
     except ValidationError as error:
         lines = "\n".join(f"  {_readable(item)}" for item in error.errors())
-        raise PipelineError(f"config.yaml is not valid:\n{lines}") from None
+        raise PipelineError(f"the configuration is not valid:\n{lines}") from None
 
 
 # what the config file should have instead, by how pydantic's error types begin

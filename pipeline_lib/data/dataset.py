@@ -78,6 +78,8 @@ def check(dataset: Dataset, where: str) -> Dataset:
         )
     if dataset.classes < 2:
         raise PipelineError(f"{where}: only one class ({one_of(dataset.class_names)}); at least two are needed")
+    if len(set(dataset.class_names)) < dataset.classes:
+        raise PipelineError(f"{where}: two classes have the same name among {one_of(dataset.class_names)}")
     empty = np.setdiff1d(np.arange(dataset.classes), dataset.train_labels)
     if len(empty):
         raise PipelineError(f"{where}: no training image of class {one_of(dataset.class_names[c] for c in empty)}")
@@ -121,7 +123,11 @@ def read(path: str | Path) -> tuple[Dataset, str]:
             source_id=list(file["train/source_id"].asstr()[:]),
             true_labels=file["train/true_labels"][:] if "train/true_labels" in file else None,
         )
-        return dataset, _fingerprint(file, path)
+        fingerprint_of_content = _fingerprint(file, path)
+    try:
+        return check(dataset, str(path)), fingerprint_of_content
+    except PipelineError as error:
+        raise storage.refuse(path, str(error).removeprefix(f"{path}: "), REBUILD) from error
 
 
 def read_labels(path: str | Path) -> tuple[np.ndarray, list[str], str]:

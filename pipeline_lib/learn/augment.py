@@ -71,10 +71,10 @@ class Images:
         """Where the images are."""
         return self._pixels.device
 
-    def clean(self, begin: int, end: int) -> torch.Tensor:
-        """Return examples begin..end-1 unchanged: (B, C, H, W) float32, channels last."""
-        area = self.height * self.width
-        return self._normalised(self._pixels[begin * area : end * area].view(-1, self.height, self.width, self.channels))
+    def clean(self, index: torch.Tensor) -> torch.Tensor:
+        """Return the examples at `index` (B,) int64 unchanged: (B, C, H, W) float32, channels last."""
+        images = self._pixels.view(self.examples, -1).index_select(0, index)
+        return self._normalised(images.view(-1, self.height, self.width, self.channels))
 
     def augmented(self, index: torch.Tensor, change: Draw, settings: Augmentation) -> torch.Tensor:
         """Return the examples at `index` (B,) int64, changed: (B, C, H, W) float32, channels last."""

@@ -31,7 +31,7 @@ class Clusters:
     inertia: float
 
 
-def kmeans(points: np.ndarray, k: int, seed: int, threads: int) -> Clusters:
+def kmeans(points: np.ndarray, k: int, seed: int, threads: int, gpu: bool = False) -> Clusters:
     """Cluster points, from centroids spread out by k-means++ (Arthur and Vassilvitskii 2007).
 
     Args:
@@ -39,6 +39,7 @@ def kmeans(points: np.ndarray, k: int, seed: int, threads: int) -> Clusters:
         k: number of clusters, at most N.
         seed: of the initial centroids.
         threads: CPU threads, fixed so that sums are added in one order.
+        gpu: whether to use one where the installed faiss can.
 
     Raises:
         PipelineError: there are fewer points than clusters.
@@ -49,14 +50,14 @@ def kmeans(points: np.ndarray, k: int, seed: int, threads: int) -> Clusters:
         raise PipelineError(f"k-means: {k} clusters asked for, but there are only {len(points)} examples. Lower the metric's `k`")
     points = np.ascontiguousarray(points, dtype=np.float32)
     faiss.omp_set_num_threads(threads)
-    on_gpu = hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
+    on_gpu = gpu and hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
     engine = faiss.Kmeans(
         points.shape[1],
         k,
         niter=ITERATIONS,
         nredo=RESTARTS,
         seed=seed % 2**31,
-        gpu=on_gpu,
+        gpu=1 if on_gpu else False,  # the first, not all
         init_method=faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS,
         min_points_per_centroid=1,
         max_points_per_centroid=len(points),  # faiss would otherwise look at a sample of 256 per centroid only
@@ -68,7 +69,9 @@ def kmeans(points: np.ndarray, k: int, seed: int, threads: int) -> Clusters:
     return Clusters(points, engine.centroids.copy(), assignment[:, 0].astype(np.int32), np.sqrt(squared), inertia)
 
 
-def elbow(points: np.ndarray, smallest: int, largest: int, seed: int, threads: int) -> tuple[Clusters, np.ndarray, np.ndarray]:
+def elbow(
+    points: np.ndarray, smallest: int, largest: int, seed: int, threads: int, gpu: bool = False
+) -> tuple[Clusters, np.ndarray, np.ndarray]:
     """Cluster with the number of clusters at the bend of the inertia curve.
 
     The bend is the point farthest below the straight line between both ends of the curve, axes scaled to 0..1
@@ -77,7 +80,7 @@ def elbow(points: np.ndarray, smallest: int, largest: int, seed: int, threads: i
     Args:
         points: (N, D) float32.
         smallest, largest: range of k tried, in at most 24 evenly spaced values.
-        seed, threads: as for `kmeans`.
+        seed, threads, gpu: as for `kmeans`.
 
     Returns:
         The clustering at the bend, the tried k (int64) and their inertia (float64).
@@ -90,8 +93,9 @@ def elbow(points: np.ndarray, smallest: int, largest: int, seed: int, threads: i
     if len(tried) < 3:
         raise PipelineError(f"k-means: the elbow needs at least 3 numbers of clusters; {smallest} to {largest} are too few")
     bar = tqdm(tried, desc="k-means", unit="k", disable=None)
-    inertia = np.array([kmeans(points, int(k), seed, threads).inertia for k in bar])
-    return kmeans(points, int(tried[bend(tried, inertia)]), seed, threads), tried, inertia
+    found = [kmeans(points, int(k), seed, threads, gpu) for k in bar]
+    inertia = np.array([clusters.inertia for clusters in found])
+    return found[bend(tried, inertia)], tried, inertia
 
 
 def bend(x: np.ndarray, falling: np.ndarray) -> int:

@@ -1,8 +1,13 @@
 """Which device a job computes on, and with how many threads."""
 
+import logging
+
 import torch
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.hardware import gpu_expected
+
+log = logging.getLogger("pipeline")
 
 
 def choose(wanted: str, threads: int = 1) -> torch.device:
@@ -18,6 +23,8 @@ def choose(wanted: str, threads: int = 1) -> torch.device:
     torch.set_num_threads(threads)
     if wanted == "cuda" and not torch.cuda.is_available():
         raise PipelineError("config.yaml says `device: cuda`, but PyTorch sees no GPU here. Use `device: auto` or `cpu`")
+    if gpu_expected(wanted) and not torch.cuda.is_available():
+        log.warning("there is a GPU, but PyTorch %s cannot use it (too old a driver?): computing on the CPU", torch.__version__)
     if wanted == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True  # what is not bfloat16 is not slow either

@@ -4,6 +4,8 @@ import math
 
 from pipeline_lib.config import Constant, Cosine, OneCycle, Plateau, Recipe, Steps
 
+IMPROVEMENT = 1e-4  # relative; less does not count: torch's default, and so the thesis's
+
 
 class Schedule:
     """Say the learning rate of every step; look at the validation loss after every epoch.
@@ -25,7 +27,7 @@ class Schedule:
         """Lower the rate of a plateau schedule once the loss has not improved for more than `patience` epochs."""
         if not isinstance(self._settings, Plateau):
             return
-        if validation_loss < self._best:
+        if validation_loss < self._best * (1 - IMPROVEMENT):
             self._best, self._bad_epochs = validation_loss, 0
             return
         self._bad_epochs += 1

@@ -27,6 +27,7 @@ log = logging.getLogger("pipeline")
 STUCK = 0.97  # a final loss above this share of ln K has learned nothing (digits after 60 epochs: 0.24; nothing learned: 1)
 FEWEST_USED = 0.1  # share of the prototypes that must be some example's nearest
 KNN_TEMPERATURE = 0.1  # weights of the neighbours' votes, as lightly's benchmarks
+FEWEST_STEPS, SMALLEST_BATCH = 8, 16  # per epoch; a small data set gets smaller batches, or it would hardly train
 FORWARD = 1024  # images per feature batch
 
 
@@ -90,14 +91,15 @@ def train_swav(dataset: Dataset, settings: Swav, study_seed: int, device: torch.
     criterion = SwaVLoss()
     orders = generator(study_seed, "swav order")
     draws = torch.Generator().manual_seed(derive_seed(study_seed, "swav views"))
-    count = max(1, len(images) // settings.batch)  # whole batches: Sinkhorn balances over the batch
+    batch = min(settings.batch, max(SMALLEST_BATCH, len(images) // FEWEST_STEPS))
+    count = max(1, len(images) // batch)  # whole batches: Sinkhorn balances over the batch
     losses, knn_epochs, knn_accuracy = [], [], []
     with tqdm(total=settings.epochs, desc="SwAV", unit="epoch", disable=None) as bar:
         for epoch in range(settings.epochs):
             network.train()
             order = torch.from_numpy(orders.permutation(len(images)))
             total = torch.zeros((), device=device)
-            for number, index in enumerate(order[: count * settings.batch].tensor_split(count)):
+            for number, index in enumerate(order[: count * batch].tensor_split(count)):
                 rate = settings.lr * 0.5 * (1 + math.cos(math.pi * (epoch + number / count) / settings.epochs))
                 network.prototypes.normalize()
                 total += _step(network, criterion, optimiser, rate, images[index.to(device)], settings, draws)
@@ -133,7 +135,10 @@ def check_collapse(loss: float, prototypes: np.ndarray, settings: Swav) -> None:
     Raises:
         PipelineError: the loss is stuck at ln K, or nearly all examples are on a few prototypes.
     """
-    cure = "Try a lower `lr`, a larger `batch`, more `epochs`, or fewer `prototypes` in its `swav` section of config.yaml"
+    cure = (
+        "Try a lower `lr`, a larger `batch`, more `epochs`, or fewer `prototypes` in its `swav` section of config.yaml, or leave "
+        "`km` out of the metrics"
+    )
     nothing_learned = math.log(settings.prototypes)
     if loss > STUCK * nothing_learned:
         raise PipelineError(

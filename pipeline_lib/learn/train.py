@@ -21,7 +21,7 @@ from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.schedule import Schedule
 from pipeline_lib.rng import derive_seed, generator
 
-EVALUATION_BATCH = {"cpu": 256, "cuda": 4096}  # images per clean batch: cache on the CPU, few launches on a GPU
+EVALUATION_PIXELS = {"cpu": 2**18, "cuda": 2**22}  # per clean batch (256 and 4,096 images of 32x32): cache, and GPU memory
 
 
 class Data:
@@ -36,6 +36,13 @@ class Data:
     def __init__(self, dataset: Dataset, recipe: Recipe, device: torch.device):
         mean, std = _normalisation(dataset.train_images, recipe)
         self.classes, self.device = dataset.classes, device
+        (height, size), padding = dataset.train_images.shape[2:], recipe.augmentation.crop_padding
+        if height != size:
+            raise PipelineError(f"images must be square to be trained on, not {height} x {size}. Crop or resize them")
+        if padding >= size:
+            raise PipelineError(
+                f"the recipe's `augmentation.crop_padding` of {padding} must be less than the images' {size} pixels"
+            )
         self.train = augment.Images(dataset.train_images, mean, std, device)
         self.test = augment.Images(dataset.test_images, mean, std, device)
         self.train_labels = torch.from_numpy(dataset.train_labels).to(device)
@@ -116,33 +123,40 @@ def train(
     is_fitted = np.zeros(data.train.examples, dtype=bool)
     is_fitted[fitted] = True
     orders, changes = generator(study_seed, "order", run_seed), generator(study_seed, "augmentation", run_seed)
-    result = Trained(model)
+    missing = [float("nan")] * recipe.epochs
+    result = Trained(model, validation_loss=missing.copy(), validation_accuracy=missing.copy())
+    held_out = torch.from_numpy(validation).to(data.device)
     for epoch in range(recipe.epochs):
         wait(data.device)
         begin = time.perf_counter()
         order = orders.permutation(data.train.examples)
         order = torch.from_numpy(order[is_fitted[order]]).to(data.device)
         change = augment.draw(recipe.augmentation, data.train.examples, changes, data.device)
-        losses, sizes = [], []
-        model.train()
-        for images, labels in batches(data, order, change, recipe, steps_per_epoch):
-            rate = schedule.rate(result.steps, epoch)
-            losses.append(step(model, optimiser, rate, images, labels, recipe))
-            sizes.append(len(labels))
-            result.steps += 1
+        rates = (schedule.rate(result.steps + number, epoch) for number in range(steps_per_epoch))
+        loss = _one_epoch(model, optimiser, rates, batches(data, order, change, recipe, steps_per_epoch), recipe)
+        result.train_loss.append(_finite(loss, epoch, recipe, run_seed))
+        result.steps += steps_per_epoch
         result.images += len(fitted)
-        result.train_loss.append(_finite(np.average(torch.stack(losses).tolist(), weights=sizes), epoch, recipe, run_seed))
-        loss, accuracy = float("nan"), float("nan")
         if len(validation):
-            logits = predict(model, data.train, recipe)[validation]
-            loss, accuracy = loss_and_accuracy(logits, data.train_labels[validation])
-            schedule.after_epoch(loss)
-        result.validation_loss.append(loss)
-        result.validation_accuracy.append(accuracy)
+            logits = predict(model, data.train, recipe, held_out)
+            result.validation_loss[epoch], result.validation_accuracy[epoch] = loss_and_accuracy(
+                logits, data.train_labels[held_out]
+            )
+            schedule.after_epoch(result.validation_loss[epoch])
         result.seconds += time.perf_counter() - begin
         if after_epoch:
             after_epoch(epoch, model)
     return result
+
+
+def _one_epoch(model: nn.Module, optimiser: Optimiser, rates: Iterator[float], feed: Iterator, recipe: Recipe) -> float:
+    """Take a step on every batch and return the mean loss of the epoch; the device is waited for only at its end."""
+    model.train()
+    losses, sizes = [], []
+    for rate, (images, labels) in zip(rates, feed, strict=True):
+        losses.append(step(model, optimiser, rate, images, labels, recipe))
+        sizes.append(len(labels))
+    return np.average(torch.stack(losses).tolist(), weights=sizes)
 
 
 def batches(data: Data, order: torch.Tensor, change: augment.Draw, recipe: Recipe, count: int) -> Iterator:
@@ -171,13 +185,38 @@ def step(model: nn.Module, optimiser: Optimiser, rate: float, images, labels, re
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, images: augment.Images, recipe: Recipe) -> torch.Tensor:
-    """Return (N, classes) float32 logits of every image, in order, without augmentation, in evaluation mode."""
+def predict(model: nn.Module, images: augment.Images, recipe: Recipe, index: torch.Tensor | None = None) -> torch.Tensor:
+    """Predict without augmentation, in evaluation mode.
+
+    Args:
+        model: any network of ours.
+        images: on the model's device.
+        recipe: for the precision.
+        index: (M,) int64 positions to predict, or None for all N.
+
+    Returns:
+        (M, classes) float32 logits in the order of the positions.
+
+    Raises:
+        PipelineError: a logit is not a number: the last steps of the training have diverged.
+    """
     model.eval()
-    size = EVALUATION_BATCH[images.device.type]
+    size = max(1, EVALUATION_PIXELS[images.device.type] // (images.height * images.width))
+    index = torch.arange(images.examples, device=images.device) if index is None else index
     with autocast(images.device, recipe.precision):
-        parts = [model(images.clean(begin, min(begin + size, images.examples))) for begin in range(0, images.examples, size)]
-    return torch.cat(parts).float()
+        logits = torch.cat([model(images.clean(part)) for part in index.split(size)]).float()
+    if not torch.isfinite(logits).all():
+        raise PipelineError(
+            f"training diverged: {recipe.model} puts out logits that are not finite. Lower the recipe's `optimiser.lr`"
+        )
+    return logits
+
+
+def test(model: nn.Module, data: Data, recipe: Recipe) -> tuple[float, list[float | None]]:
+    """Return (test accuracy, test accuracy of each class; None for a class without test images), as shares."""
+    right = predict(model, data.test, recipe).argmax(dim=1) == data.test_labels
+    by_class = [right[data.test_labels == label] for label in range(data.classes)]
+    return right.float().mean().item(), [part.float().mean().item() if len(part) else None for part in by_class]
 
 
 def loss_and_accuracy(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:

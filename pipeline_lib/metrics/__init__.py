@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pipeline_lib.errors import PipelineError, one_of
+
 # what a metric reads -> the module whose `open_source` opens it; by name, so that editing one leaves the others' metrics alone
 SOURCES = {"dynamics": "pipeline_lib.dynamics", "clusters": "pipeline_lib.features", "examples": None}
 
@@ -27,8 +29,22 @@ def names() -> list[str]:
 
 
 def load(name: str) -> ModuleType:
-    """Import one metric file."""
-    return importlib.import_module(f"{__name__}.{name}")
+    """Import one metric file.
+
+    Raises:
+        PipelineError: it cannot be imported, or does not say what a metric must say.
+    """
+    file = f"pipeline_lib/metrics/{name}.py"
+    try:
+        module = importlib.import_module(f"{__name__}.{name}")
+    except (SyntaxError, ImportError, NameError) as error:
+        raise PipelineError(f"{file} cannot be imported: {error}") from error
+    lacking = [part for part in ("NEEDS", "FORMULA", "RANGE", "score") if not hasattr(module, part)]
+    if lacking:
+        raise PipelineError(f"{file} lacks {one_of(lacking)}; pipeline_lib/metrics/__init__.py says what a metric file holds")
+    if module.NEEDS not in SOURCES:
+        raise PipelineError(f"{file}: NEEDS is {module.NEEDS!r}; accepted: {one_of(SOURCES)}")
+    return module
 
 
 def parameters(name: str) -> dict[str, Any]:

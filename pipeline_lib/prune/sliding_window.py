@@ -33,7 +33,12 @@ def plan(metric: str, score: np.ndarray | None, settings: dict, dataset: Dataset
     subsets = _subsets(metric, score, settings, len(dataset.train_labels), study_seed)
     if settings["missing_classes"] == "error":
         for planned in subsets:
-            select.require_all_classes(planned.kept, dataset.train_labels, dataset.class_names, f"{what}, start {planned.point}")
+            select.require_all_classes(
+                planned.kept,
+                dataset.train_labels,
+                dataset.class_names,
+                what if np.isnan(planned.point) else f"{what}, start {planned.point}",
+            )
     return subsets
 
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
-from pipeline_lib.learn.train import Data, predict, train
+from pipeline_lib.learn.train import Data, test, train
 from pipeline_lib.prune.store import RunStore, identity
 
 log = logging.getLogger("pipeline")
@@ -68,15 +68,12 @@ class Trainer:
         if self._data is None:
             self._data = Data(self._dataset, self._recipe, self._device)
         done = train(self._data, kept, self._recipe, self._seed, seed)
-        predicted = predict(done.model, self._data.test, self._recipe).argmax(dim=1).cpu().numpy()
-        right, labels = predicted == self._dataset.test_labels, self._dataset.test_labels
+        accuracy, class_accuracy = test(done.model, self._data, self._recipe)
         return {
             "kept": len(kept),
             "steps": done.steps,
-            "accuracy": float(right.mean()),
-            "class_accuracy": [
-                float(right[labels == c].mean()) if (labels == c).any() else None for c in range(self._data.classes)
-            ],
+            "accuracy": accuracy,
+            "class_accuracy": class_accuracy,
             "seconds": done.seconds,
             "images_per_second": done.images / done.seconds,
             "device": self._device.type,

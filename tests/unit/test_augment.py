@@ -80,7 +80,7 @@ def test_offsets_cover_the_padding_and_nothing_more():
 
 
 def test_batches_are_channels_last_and_normalised(photos):
-    batch = Images(photos, [0.1, 0.2, 0.3], [0.5, 0.6, 0.7], CPU).clean(2, 5)
+    batch = Images(photos, [0.1, 0.2, 0.3], [0.5, 0.6, 0.7], CPU).clean(torch.tensor([2, 3, 4]))
     assert batch.is_contiguous(memory_format=torch.channels_last)
     expected = (photos[2:5] / 255 - np.array([0.1, 0.2, 0.3])[:, None, None]) / np.array([0.5, 0.6, 0.7])[:, None, None]
     assert np.allclose(batch.numpy(), expected, atol=1e-5)

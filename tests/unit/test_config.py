@@ -57,7 +57,7 @@ def complaints(study):
     with pytest.raises(PipelineError) as caught:
         parse_study(study)
     head, *lines = str(caught.value).splitlines()
-    assert head == "config.yaml is not valid:"
+    assert head == "the configuration is not valid:"
     return [line.strip() for line in lines]
 
 

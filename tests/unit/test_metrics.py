@@ -1,5 +1,7 @@
 """Every metric on an ensemble of 3 seeds x 2 epochs x 4 examples x 3 classes that was worked out by hand."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -167,6 +169,27 @@ def test_random_is_a_seeded_order_without_ties():
     assert np.array_equal(first, score("random", 50, rng=np.random.default_rng(0)))
     assert not np.array_equal(first, score("random", 50, rng=np.random.default_rng(1)))
     assert sorted(first * 50) == pytest.approx(list(range(50)))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("NEEDS = 'dynamics'\ndef score(dynamics): ...", "mine.py lacks FORMULA, RANGE"),
+        (
+            "NEEDS = 'dynamic'\nFORMULA = RANGE = ''\ndef score(d): ...",
+            "NEEDS is 'dynamic'; accepted: dynamics, clusters, examples",
+        ),
+        ("def score(:", "mine.py cannot be imported: invalid syntax"),
+        ("import nowhere", "mine.py cannot be imported: No module named 'nowhere'"),
+    ],
+)
+def test_a_metric_file_that_is_not_one_is_refused(tmp_path, monkeypatch, text, says):
+    (tmp_path / "mine.py").write_text(text)
+    monkeypatch.setattr(metrics, "__path__", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "pipeline_lib.metrics.mine", raising=False)
+    with pytest.raises(PipelineError, match=says):
+        metrics.load("mine")
+    sys.modules.pop("pipeline_lib.metrics.mine", None)
 
 
 @pytest.mark.parametrize("name", metrics.names())

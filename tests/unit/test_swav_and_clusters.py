@@ -38,6 +38,11 @@ def test_features_and_prototype_scores_of_every_example(blocks):
     assert not np.array_equal(found.features, swav.train_swav(blocks, SETTINGS, 1, torch.device("cpu")).features)
 
 
+def test_a_small_data_set_is_trained_on_in_smaller_batches(blocks):
+    one_batch = SETTINGS.model_copy(update={"batch": 512})
+    assert swav.train_swav(blocks, one_batch, 0, torch.device("cpu")).loss[-1] < 0.9 * np.log(8)
+
+
 def test_no_label_is_looked_at(blocks):
     shuffled = Dataset(**(vars(blocks) | {"train_labels": np.roll(blocks.train_labels, 1)}))
     kept = swav.train_swav(blocks, SETTINGS, 0, torch.device("cpu"))

@@ -17,6 +17,7 @@ from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.record import record
 from pipeline_lib.learn.schedule import Schedule
 from pipeline_lib.learn.train import Data, _hold_out, batches, loss_and_accuracy, predict, train
+from pipeline_lib.learn.train import test as accuracies
 from pipeline_lib.rng import derive_seed, generator
 
 CPU = torch.device("cpu")
@@ -175,6 +176,40 @@ def test_divergence_is_reported_with_its_cure(stripes):
     settings = recipe(model="one_conv", optimiser={"name": "sgd", "lr": 1e6})  # no normalisation layers to save it
     with pytest.raises(PipelineError, match=r"diverged: the loss is (nan|inf) after epoch \d .*Lower `optimiser.lr`"):
         run(stripes, settings)
+
+
+def test_a_model_that_diverged_in_its_last_step_is_noticed(stripes):
+    settings = recipe()
+    model = models.build("small_cnn", 1, 8, 2, 4, seed=0)
+    model.fc.weight.data[0, 0] = float("nan")
+    with pytest.raises(PipelineError, match="logits that are not finite"):
+        predict(model, Data(stripes, settings, CPU).test, settings)
+
+
+def test_some_examples_can_be_predicted_alone(stripes):
+    settings, index = recipe(), torch.tensor([5, 3, 60])
+    data, model = Data(stripes, settings, CPU), models.build("small_cnn", 1, 8, 2, 4, seed=0)
+    assert torch.allclose(predict(model, data.train, settings, index), predict(model, data.train, settings)[index], atol=1e-6)
+
+
+def test_accuracy_overall_and_of_each_class(stripes):
+    class Always(torch.nn.Module):
+        def forward(self, images):
+            return torch.tensor([1.0, 0.0, 0.0]).expand(len(images), 3)
+
+    three = Dataset(**(vars(stripes) | {"class_names": ["rows", "columns", "none"]}))
+    share = float((stripes.test_labels == 0).mean())
+    assert accuracies(Always(), Data(three, recipe(), CPU), recipe()) == (pytest.approx(share), [1.0, 0.0, None])
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [(np.zeros((4, 1, 8, 6), np.uint8), "must be square .* not 8 x 6"), (np.zeros((4, 1, 4, 4), np.uint8), "crop_padding` of 4")],
+)
+def test_images_that_cannot_be_trained_on_are_refused(images, says):
+    dataset = Dataset(images, np.arange(4) % 2, images, np.arange(4) % 2, ["a", "b"], ["", "", "", ""])
+    with pytest.raises(PipelineError, match=says):
+        Data(dataset, recipe(augmentation={"crop_padding": 4}), CPU)
 
 
 def test_too_few_examples_are_refused(stripes):

@@ -2,6 +2,8 @@
 
 import os
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.workflow.conftest import CORRELATION, SLIDING_WINDOW
@@ -28,6 +30,13 @@ CODE = {
         "learn/train.py",
         "result.images += len(fitted)",
         "result.images += 1 * len(fitted)",
+        SEEDS | {"score el2n", "score forget", "score forget_raw"} | SWEEPS | BASELINES | DRAW,
+    ),
+    "words of an error": ("storage.py", "no space left on the disk while writing", "the disk is full", set()),
+    "testing of a trained model": (
+        "learn/train.py",
+        "return right.float().mean().item(), [",
+        "return 1 * right.float().mean().item(), [",
         SEEDS | {"score el2n", "score forget", "score forget_raw"} | SWEEPS | BASELINES | DRAW,
     ),
     "recorder": ("learn/record.py", "prediction[epoch] = clean", "prediction[epoch] = 1 * clean", SEEDS | DYNAMICS),
@@ -106,6 +115,13 @@ def test_an_edit_reaches_its_consumers_even_if_the_run_stops_between(copy):
     copy.edit("pipeline_lib/metrics/el2n.py", "return total / len", "return 2 * total / len")
     copy.make("results/digits/scores/el2n.h5")
     assert copy.plan(SLIDING_WINDOW, CORRELATION) == EL2N - {"score el2n"}
+
+
+def test_another_way_of_testing_is_not_answered_from_the_run_store(copy):
+    copy.edit("pipeline_lib/learn/train.py", "return right.float().mean().item(), [", "return right.float().mean().item() / 2, [")
+    before = pd.read_csv(copy.folder / "results/digits/sliding_window.csv")["accuracy_mean"]
+    copy.make(SLIDING_WINDOW)
+    assert np.allclose(pd.read_csv(copy.folder / "results/digits/sliding_window.csv")["accuracy_mean"], before / 2)
 
 
 def test_an_edit_that_leaves_the_subsets_alone_trains_nothing(copy):

@@ -95,7 +95,7 @@ def source_kind(dataset):
 def source_settings(dataset):
     """What reads a data set, and from where: nothing about how it is trained on."""
     section = dataset_section(dataset)
-    values = {k: v for k, v in plain(section).items() if k not in ("recipes", "swav", "ensemble")}
+    values = {k: v for k, v in plain(section).items() if k not in ("recipes", "swav", "ensemble", "obtain")}
     match source_kind(dataset):
         case "cifar":
             values["archive"] = f"data/archives/{section.source}.tar.gz"

@@ -58,6 +58,8 @@ rule cluster:
     conda:
         ENVIRONMENT
     threads: lambda w: swav_settings(w.dataset)["threads"]
+    resources:
+        gpu=gpu_wanted,
     params:
         study_seed=study.seed,
         elbow=lambda w: swav_settings(w.dataset)["elbow"],

@@ -7,7 +7,8 @@ from pipeline_lib.job import job
 
 with job(snakemake.log[0]) as log:
     source = importlib.import_module(f"pipeline_lib.data.{snakemake.params.kind}")
-    dataset, note = source.read(snakemake.params.settings, snakemake.params.seed)
+    obtain = snakemake.config["datasets"][snakemake.wildcards.dataset].get("obtain", "")  # advice, so not among the params
+    dataset, note = source.read({**snakemake.params.settings, "obtain": obtain}, snakemake.params.seed)
     canonical.check(dataset, f"data set {snakemake.wildcards.dataset}")
     attrs = {"source": snakemake.params.settings, "note": note, "seed": snakemake.params.seed}
     canonical.write(snakemake.output[0], dataset, attrs)
