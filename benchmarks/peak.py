@@ -18,8 +18,8 @@ HOW = (
     "For information. The matrix product stands for what the machine can do; two operations per multiply-add. Steps: the "
     "floating-point operations of one forward and backward pass, counted by torch's FlopCounterMode (convolutions and matrix "
     "products only), times the steps per second on one resident batch of 32x32x3 images, as a share of the matrix product's rate; "
-    "the two alternate after a pair to warm up. The product is a yardstick, not a limit: above 100% the convolutions run faster than "
-    "the matrix product of the same library."
+    "the two alternate after a pair to warm up. The product is a yardstick, not a limit: above 100% the convolutions "
+    "run faster than the matrix product of the same library."
 )
 PEAK_CPU = Row(
     "peak_cpu", "Matrix product, float32, one thread", "GFLOP/s", how=f"Square matrices of side {CPU_SIDE:,}, one CPU thread."
