@@ -216,7 +216,7 @@ def test(model: nn.Module, data: Data, recipe: Recipe) -> tuple[float, list[floa
     """Return (test accuracy, test accuracy of each class; None for a class without test images), as shares."""
     right = predict(model, data.test, recipe).argmax(dim=1) == data.test_labels
     by_class = [right[data.test_labels == label] for label in range(data.classes)]
-    return right.float().mean().item(), [part.float().mean().item() if len(part) else None for part in by_class]
+    return right.double().mean().item(), [part.double().mean().item() if len(part) else None for part in by_class]
 
 
 def loss_and_accuracy(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
