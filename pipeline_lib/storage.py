@@ -158,7 +158,7 @@ def write_csv(path: str | Path, table, index: bool = False) -> None:
         table.to_csv(temporary, index=index)
 
 
-def read_csv(path: str | Path, columns: tuple[str, ...], rebuild: str, **options):
+def read_csv(path: str | Path, columns: tuple[str, ...], rebuild: str):
     """Read a CSV written by `write_csv`.
 
     Raises:
@@ -169,7 +169,7 @@ def read_csv(path: str | Path, columns: tuple[str, ...], rebuild: str, **options
     try:
         with open(path, "rb") as file:
             whole = file.read()
-        table = pandas.read_csv(io.BytesIO(whole), **options)
+        table = pandas.read_csv(io.BytesIO(whole))
     except FileNotFoundError:
         raise _missing(path, rebuild) from None
     except PermissionError:

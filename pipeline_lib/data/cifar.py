@@ -12,7 +12,6 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 
 NOTE = "A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images; no formal licence is stated"
-ARCHIVES = {"cifar10": "cifar-10-python.tar.gz", "cifar100": "cifar-100-python.tar.gz"}
 
 
 def download(source: str, path: str | Path) -> None:
