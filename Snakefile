@@ -13,10 +13,12 @@ include: "workflow/rules/learn.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/prune.smk"
 include: "workflow/rules/draw.smk"
+include: "workflow/rules/describe.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
     default_target: True
     input:
-        "results/digits/sliding_window.png",
-        "results/digits/correlation_spearman.png",
+        "results/digits/report.html",

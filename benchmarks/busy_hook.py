@@ -19,6 +19,7 @@ START = time.perf_counter()
 # module -> function -> what it does, and what it imports inside: an import is not training
 WATCHED = {
     "pipeline_lib.learn.train": {"train": ("training", ()), "predict": ("training", ()), "loss_and_accuracy": ("training", ())},
+    "pipeline_lib.learn.embed": {"gradient_norm": ("training", ()), "distance_to_class_mean": ("training", ())},
     "pipeline_lib.learn.swav": {"train_swav": ("features", ("lightly.loss", "lightly.models.modules"))},
     "pipeline_lib.learn.cluster": {"kmeans": ("features", ("faiss",))},
     "pipeline_lib.scores": {"compute": ("scoring", ())},

@@ -12,10 +12,11 @@ from torchvision import transforms
 
 from benchmarks import inputs
 from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
-from benchmarks.training import fresh
+from benchmarks.training import SEEDS, fresh
 from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn import device, train
+from pipeline_lib.learn.feed import Data
 
 WORKERS, PREFETCH = 2, 4  # of the DataLoader; on two cores it has all of them for its workers
 GPU_WORKERS = min(16, len(os.sched_getaffinity(0)))  # beside a GPU the cores have nothing else to do
@@ -69,7 +70,7 @@ class Usual:
         recipe: with crop, flip and rotation.
     """
 
-    def __init__(self, dataset: Dataset, data: train.Data, recipe: Recipe):
+    def __init__(self, dataset: Dataset, data: Data, recipe: Recipe):
         self._recipe, self._where = recipe, data.device
         self._model, self._optimiser = fresh(data, recipe)
         self._loader = DataLoader(
@@ -123,9 +124,9 @@ class PilImages(torch.utils.data.Dataset):
         return self._transform(Image.fromarray(self._pixels[index])), self._labels[index]
 
 
-def our_epoch(data: train.Data, recipe: Recipe) -> train.Trained:
+def our_epoch(data: Data, recipe: Recipe) -> train.Trained:
     """Train as the pipeline does, for the one epoch of the recipe."""
-    return train.train(data, np.arange(data.train.examples), recipe, inputs.SEED, 0)
+    return train.train(data, np.arange(data.train.examples), recipe, SEEDS)
 
 
 def measure(quick: bool) -> Iterator[Result]:
@@ -146,7 +147,7 @@ def measure(quick: bool) -> Iterator[Result]:
 
 def alone(row: Row, dataset: Dataset, recipe: Recipe, where: torch.device, repeats: int, threads: int) -> Result:
     """Compare one training with one thread with a loader-fed one whose steps take `threads`."""
-    data = train.Data(dataset, recipe, where)
+    data = Data(dataset, recipe, where)
     usual = Usual(dataset, data, recipe)
 
     def ours() -> float:
@@ -165,7 +166,7 @@ def alone(row: Row, dataset: Dataset, recipe: Recipe, where: torch.device, repea
 
 def together(dataset: Dataset, recipe: Recipe, repeats: int) -> Result:
     """Compare two trainings at once with one that is fed by a loader."""
-    usual = Usual(dataset, train.Data(dataset, recipe, device.choose("cpu", 1)), recipe)
+    usual = Usual(dataset, Data(dataset, recipe, device.choose("cpu", 1)), recipe)
     spawn = multiprocessing.get_context("spawn")  # as the pipeline's jobs: processes that share nothing
     start, finished = spawn.Barrier(TOGETHER + 1), spawn.Queue()
     arguments = (start, finished, repeats + 1, len(dataset.train_labels), recipe)
@@ -189,7 +190,7 @@ def together(dataset: Dataset, recipe: Recipe, repeats: int) -> Result:
 
 def _job(start, finished, times: int, examples: int, recipe: Recipe) -> None:
     """One of the trainings at once: begin with the others, tell when done."""
-    data = train.Data(inputs.images(examples, 3, 32), recipe, device.choose("cpu", 1))
+    data = Data(inputs.images(examples, 3, 32), recipe, device.choose("cpu", 1))
     our_epoch(data, recipe)  # what is imported or allocated at the first step is not to be waited for
     for _ in range(times):
         start.wait(timeout=PATIENCE)

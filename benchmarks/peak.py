@@ -11,6 +11,7 @@ from benchmarks.result import Group, Result, Row, clock, interleave, medians, re
 from benchmarks.training import bare_rate, fresh, resident_batch
 from pipeline_lib.config import Recipe
 from pipeline_lib.learn import device, train
+from pipeline_lib.learn.feed import Data
 
 GIGA = 1e9
 CPU_SIDE, GPU_SIDE = 2048, 8192
@@ -92,7 +93,7 @@ class Product:
 
 def share(row: Row, where: torch.device, sizes: Sizes, recipe: Recipe, steps: int) -> Result:
     """Measure steps on one resident batch against the matrix product."""
-    data = train.Data(inputs.images(recipe.batch, 3, 32), recipe, where)
+    data = Data(inputs.images(recipe.batch, 3, 32), recipe, where)
     batch, product = resident_batch(data, recipe), Product(where, sizes)
     per_image = operations(data, recipe, batch) / recipe.batch / GIGA
 
@@ -105,7 +106,7 @@ def share(row: Row, where: torch.device, sizes: Sizes, recipe: Recipe, steps: in
     return Result(row.key, tuple(100 * a / b for a, b in pairs), detail)
 
 
-def operations(data: train.Data, recipe: Recipe, batch: tuple[torch.Tensor, torch.Tensor]) -> int:
+def operations(data: Data, recipe: Recipe, batch: tuple[torch.Tensor, torch.Tensor]) -> int:
     """Return the floating-point operations of one step, forward and backward."""
     model, optimiser = fresh(data, recipe)
     with FlopCounterMode(display=False) as counter:

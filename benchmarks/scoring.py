@@ -64,8 +64,13 @@ def record(folder: Path, seeds: int, epochs: int, examples: int) -> None:
         logits = rng.standard_normal((epochs, examples, inputs.CLASSES), dtype=np.float32)
         logits[:, np.arange(examples), labels] += EASE
         curves = {name: np.zeros(epochs) for name in EPOCH_CURVES}
-        prediction = logits.argmax(axis=2).astype(np.int16)
-        write(folder / f"seed{seed}.h5", logits.astype(np.float16), prediction, curves, {"dataset": DATASET})
+        arrays = {
+            "logits": logits.astype(np.float16),
+            "prediction": logits.argmax(axis=2).astype(np.int16),
+            "grand": rng.random((epochs + 1, examples), dtype=np.float32),
+            "prototype_distance": rng.random(examples, dtype=np.float32),
+        }
+        write(folder / f"seed{seed}.h5", arrays, curves, {"dataset": DATASET})
 
 
 def score_once(metric: str, folder: str) -> float:

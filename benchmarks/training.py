@@ -11,9 +11,11 @@ from benchmarks import inputs
 from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
 from pipeline_lib.config import Recipe
 from pipeline_lib.learn import augment, device, models, train
+from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.optimise import Optimiser
 
 GOAL = "at least 92%"
+SEEDS = Seeds(inputs.SEED, "training", 0)
 HOW = (
     "Images per second of `pipeline_lib.learn.train.train` as the pipeline runs it (a new order, crops, flips and rotations for "
     "every example and epoch, schedule, loss), divided by those of the same step function on one batch that stays on the device: "
@@ -64,11 +66,11 @@ def measure(quick: bool) -> Iterator[Result]:
 def ratio(case: Case, where: torch.device) -> Result:
     """Measure one case."""
     recipe = inputs.recipe(case.recipe, case.epochs)
-    data = train.Data(inputs.images(case.steps * recipe.batch, case.channels, case.side), recipe, where)
+    data = Data(inputs.images(case.steps * recipe.batch, case.channels, case.side), recipe, where)
     everything, batch = np.arange(data.train.examples), resident_batch(data, recipe)
 
     def loop() -> float:
-        done = train.train(data, everything, recipe, inputs.SEED, 0)
+        done = train.train(data, everything, recipe, SEEDS)
         return done.images / done.seconds
 
     def bare() -> float:
@@ -80,21 +82,21 @@ def ratio(case: Case, where: torch.device) -> Result:
     return Result(case.row.key, tuple(100 * a / b for a, b in pairs), detail)
 
 
-def resident_batch(data: train.Data, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
+def resident_batch(data: Data, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
     """Return one augmented batch and its labels, in the memory layout that the loop feeds."""
     index = torch.arange(recipe.batch, device=data.device)
     change = augment.draw(recipe.augmentation, data.train.examples, np.random.default_rng(inputs.SEED), data.device)
-    return data.train.augmented(index, change, recipe.augmentation), data.train_labels[index]
+    return data.train.augmented(index, change.at(index), recipe.augmentation), data.train_labels[index]
 
 
-def fresh(data: train.Data, recipe: Recipe) -> tuple[nn.Module, Optimiser]:
+def fresh(data: Data, recipe: Recipe) -> tuple[nn.Module, Optimiser]:
     """Return an untrained model and its optimiser, as the training loop makes them."""
     model = models.build(recipe.model, data.train.channels, data.train.height, data.classes, recipe.width, inputs.SEED)
     model = model.to(data.device).train()
     return model, Optimiser(model, recipe.optimiser)
 
 
-def bare_rate(data: train.Data, recipe: Recipe, batch: tuple[torch.Tensor, torch.Tensor], steps: int) -> float:
+def bare_rate(data: Data, recipe: Recipe, batch: tuple[torch.Tensor, torch.Tensor], steps: int) -> float:
     """Return images per second of optimiser steps on one resident batch."""
     model, optimiser = fresh(data, recipe)
     device.wait(data.device)

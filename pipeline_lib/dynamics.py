@@ -1,9 +1,9 @@
-"""Read training dynamics: every training example's logits after every epoch, as `pipeline_lib.learn.record` wrote them.
+"""Read training dynamics: what `pipeline_lib.learn.record` wrote of every training example after every epoch.
 
 Conventions: E seeds, T epochs, N examples, C classes. Logits come from a pass without augmentation in evaluation mode.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pipeline_lib import storage
 from pipeline_lib.errors import PipelineError
 
 REBUILD = "train_seed"
+ARRAYS = ("logits", "prediction", "grand", "prototype_distance")
 
 
 def check_epoch(value: int | str) -> None:
@@ -30,7 +31,8 @@ class Dynamics:
     """Read the dynamics of several seeds, one epoch at a time, never the whole.
 
     Args:
-        seeds: per seed a mapping with "logits" (T, N, C) and "prediction" (T, N): an open file or plain arrays.
+        seeds: per seed a mapping with "logits" (T, N, C), "prediction" (T, N), "grand" (T + 1, N) and "prototype_distance"
+            (N,): an open file or plain arrays. The last two may be missing as long as nobody asks for them.
         labels: (N,) integer class of each example.
 
     Raises:
@@ -52,6 +54,10 @@ class Dynamics:
         """Positions of the seeds, 0..E-1."""
         return range(len(self._seeds))
 
+    def subset(self, seeds: Sequence[int]) -> "Dynamics":
+        """Return the dynamics of some of the seeds, given by position, as if the others had not been trained."""
+        return Dynamics([self._seeds[seed] for seed in seeds], self.labels)
+
     def logits(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 logits of one seed after one epoch (negative counts from the last)."""
         return self._seeds[seed]["logits"][epoch].astype(np.float32)
@@ -63,6 +69,29 @@ class Dynamics:
         np.exp(z, out=z)
         z /= z.sum(axis=1, keepdims=True)
         return z
+
+    def mean_probabilities(self, epochs: Iterable[int] | None = None) -> np.ndarray:
+        """Return (N, C) float64 softmax, averaged over all seeds and the given epochs (None: all epochs)."""
+        epochs = range(self.epochs) if epochs is None else list(epochs)
+        total = np.zeros((self.examples, self.classes))
+        for seed in self.seeds:
+            for epoch in epochs:
+                total += self.probabilities(seed, epoch)
+        return total / (len(self.seeds) * len(epochs))
+
+    def label_probabilities(self, seed: int) -> np.ndarray:
+        """Return (T, N) float64 probability of the label after every epoch."""
+        rows = np.arange(self.examples)
+        chosen = (self.probabilities(seed, epoch)[rows, self.labels] for epoch in range(self.epochs))
+        return np.stack(list(chosen)).astype(np.float64)
+
+    def grand(self, seed: int, epochs: int) -> np.ndarray:
+        """Return (N,) float32 norm of the last layer's gradient after so many epochs; 0: before the first step."""
+        return np.asarray(self._seeds[seed]["grand"][epochs])
+
+    def prototype_distance(self, seed: int) -> np.ndarray:
+        """Return (N,) float32 distance from the final features to the mean feature of the label's examples."""
+        return np.asarray(self._seeds[seed]["prototype_distance"][:])
 
     def predictions(self, seed: int) -> np.ndarray:
         """Return (T, N) predicted classes, exact (taken before the logits were rounded)."""
@@ -100,15 +129,16 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
     """
     files: list[h5py.File] = []
     for path in paths:
-        file = stack.enter_context(storage.open_h5(path, REBUILD, ("logits", "prediction")))
+        file = stack.enter_context(storage.open_h5(path, REBUILD, ARRAYS))
         if file.attrs.get("dataset") != dataset:
             raise storage.refuse(path, "was recorded on another data set (its fingerprint differs)", REBUILD)
         shape = file["logits"].shape
         if len(shape) != 3 or shape[1] != len(labels):
             raise storage.refuse(path, f"has logits of shape {shape} for {len(labels)} examples", REBUILD)
-        predicted = file["prediction"].shape
-        if predicted != shape[:2]:
-            raise storage.refuse(path, f"has logits of shape {shape} and predictions of shape {predicted}", REBUILD)
+        fitting = {"prediction": shape[:2], "grand": (shape[0] + 1, shape[1]), "prototype_distance": shape[1:2]}
+        for name, expected in fitting.items():
+            if file[name].shape != expected:
+                raise storage.refuse(path, f"has logits of shape {shape} and {name} of shape {file[name].shape}", REBUILD)
         if files and shape != files[0]["logits"].shape:
             raise storage.refuse(path, f"has logits of shape {shape}, the other seeds {files[0]['logits'].shape}", REBUILD)
         files.append(file)

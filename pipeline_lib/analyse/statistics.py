@@ -1,22 +1,27 @@
-"""Means with intervals over training seeds."""
+"""Means with intervals over training seeds, paired differences, and bootstrap intervals over examples."""
+
+from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 CONFIDENCE = 0.95
+DECIMALS = 9  # points of a sweep that agree so far are the same share: 0.1 * 3 and 0.3
 
 
-def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
+def mean_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
     """Return (mean, low, high): the mean and its two-sided 95% interval by Student's t.
 
     Args:
         values: (n,) one number per run. With a single run there is no interval: low and high are NaN.
+        confidence: instead of 95%, for several comparisons at once.
     """
     values = np.asarray(values, dtype=np.float64)
     mean = float(values.mean())
     if len(values) < 2:
         return mean, float("nan"), float("nan")
-    half = stats.t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    half = stats.t.ppf(0.5 + confidence / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return mean, mean - float(half), mean + float(half)
 
 
@@ -24,3 +29,64 @@ def share_interval(values: np.ndarray) -> tuple[float, float, float]:
     """Return `mean_interval` of shares (accuracies), cut off where no share can be: below 0 and above 1."""
     mean, low, high = mean_interval(values)
     return mean, float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
+
+
+def values_at(
+    runs: pd.DataFrame, point: float | None = None, balanced: bool = False, budget: str = "epochs", value: str = "accuracy"
+) -> pd.Series:
+    """Return one column of a sweep at one point, indexed by training seed.
+
+    Args:
+        runs: rows of a sweep: `point`, `balanced`, `budget`, `seed` and the column asked for.
+        point: share or start; None for the rows of a baseline that stands at no point.
+        balanced, budget: which variant of the rule.
+        value: the column.
+
+    Returns:
+        Empty if there is no such run.
+    """
+    points = runs["point"].astype(float)
+    here = points.isna() if point is None else points.round(DECIMALS) == round(point, DECIMALS)
+    rows = runs[here & (runs["balanced"] == balanced) & (runs["budget"] == budget)]
+    return rows.set_index("seed", verify_integrity=True)[value].sort_index()
+
+
+def paired_difference(a: pd.Series, b: pd.Series, confidence: float = CONFIDENCE) -> tuple[float, float, float, int]:
+    """Return (mean, low, high, runs) of a - b over the seeds that both have, with Student's two-sided 95% interval.
+
+    Runs of one seed share initial weights and order, so what a seed does to both cancels.
+
+    Args:
+        a, b: one number per run, indexed by training seed.
+        confidence: instead of 95%, for several comparisons at once.
+
+    Returns:
+        NaN where nothing can be said: all three without a common seed, low and high with a single one.
+    """
+    difference = (a - b).dropna()
+    if difference.empty:
+        return float("nan"), float("nan"), float("nan"), 0
+    return *mean_interval(difference.to_numpy(), confidence), len(difference)
+
+
+def bootstrap_interval(
+    statistic: Callable[[np.ndarray], np.ndarray | float], examples: int, resamples: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (low, high): the two-sided 95% percentile bootstrap interval over examples.
+
+    Args:
+        statistic: takes (N,) int64, how often each example was drawn (N in all), and returns one number or an array of them:
+            all numbers of one call see the same resample. NaN for a resample that says nothing; those are left out.
+        examples: N.
+        resamples: how many.
+        rng: draws them.
+
+    Returns:
+        Two arrays of the shape that `statistic` returns.
+
+    Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
+    """
+    draws = (np.bincount(rng.integers(0, examples, examples), minlength=examples) for _ in range(resamples))
+    values = np.stack([np.asarray(statistic(draw), dtype=np.float64) for draw in draws])
+    low, high = np.nanquantile(values, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2], axis=0)
+    return low, high

@@ -4,6 +4,7 @@
 """
 
 from pipeline_lib.config.datasets import Cifar, Dataset, Derived, Digits, ImageFolder, Npz
+from pipeline_lib.config.experiments import SWEPT
 from pipeline_lib.config.parse import parse_study, schema_text
 from pipeline_lib.config.recipes import (
     Adam,
@@ -19,12 +20,13 @@ from pipeline_lib.config.recipes import (
     Swav,
 )
 from pipeline_lib.config.section import BASELINES, MODELS, NAME, plain
-from pipeline_lib.config.study import SlidingWindow, Study
+from pipeline_lib.config.study import Study
 
 __all__ = [
     "BASELINES",
     "MODELS",
     "NAME",
+    "SWEPT",
     "Adam",
     "Augmentation",
     "Cifar",
@@ -40,7 +42,6 @@ __all__ = [
     "Plateau",
     "Recipe",
     "Sgd",
-    "SlidingWindow",
     "Steps",
     "Study",
     "Swav",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from pipeline_lib.config.experiments import Experiments
 from pipeline_lib.config.recipes import Ensemble
 from pipeline_lib.config.section import Section
 from pipeline_lib.errors import one_of
@@ -23,6 +24,7 @@ class DatasetSection(Section):
     recipes: Recipes = Recipes()
     swav: Annotated[str, Field(description="a name under `swav`")] = "small"
     ensemble: Ensemble | None = None
+    experiments: Annotated[Experiments | None, Field(description="laid over the study's, key by key")] = None
 
 
 class Digits(DatasetSection):

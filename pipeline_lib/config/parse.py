@@ -1,5 +1,7 @@
 """From the text of a config file to a study, or to one line for each thing that is wrong."""
 
+import re
+
 from pydantic import ValidationError
 
 from pipeline_lib.config.section import found
@@ -16,8 +18,15 @@ def parse_study(values: dict) -> Study:
     try:
         return Study.model_validate(values)
     except ValidationError as error:
-        lines = "\n".join(f"  {_readable(item)}" for item in error.errors())
+        lines = [_readable(item) for item in error.errors()]
+        lines = "\n".join(f"  {line}" for line in lines if _inherited(line) not in lines)
         raise PipelineError(f"the configuration is not valid:\n{lines}") from None
+
+
+def _inherited(line: str) -> str | None:
+    """Return what a message on a data set's own `experiments` says of the study's, which are in them too."""
+    of_study = re.sub(r"^datasets\.\w+\.(?=experiments)", "", line)
+    return of_study if of_study != line else None
 
 
 # what the config file should have instead, by how pydantic's error types begin

@@ -1,55 +1,26 @@
 """The study: everything in one config file, and the names that its sections use of one another."""
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.config.datasets import Dataset, Derived
+from pipeline_lib.config.experiments import SWEPT, Experiment, Experiments
 from pipeline_lib.config.recipes import Ensemble, Recipe, Swav
-from pipeline_lib.config.section import BASELINES, Name, PositiveShare, Section, Share, word_or
+from pipeline_lib.config.section import BASELINES, Name, Section
 from pipeline_lib.errors import one_of
-
-
-class SlidingWindow(Section):
-    """Train on windows of the examples in the order of their difficulty."""
-
-    size: PositiveShare = 0.4
-    starts: Annotated[list[Share], Field(min_length=1)] = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
-    seeds: Annotated[int, Field(ge=1, description="trainings per point")] = 3
-    metrics: Annotated[
-        Annotated[list[str], Field(min_length=1), Tag("(other)")] | Annotated[Literal["all"], Tag("(word)")],
-        word_or(list, ("all",), "a list of metrics"),
-        Field(description="`all`: every configured metric but the baseline `random`"),
-    ] = "all"
-    missing_classes: Annotated[
-        Literal["error", "allow"], Field(description="what to do when a class has no example in a kept subset")
-    ] = "error"
-
-    @model_validator(mode="after")
-    def _windows_fit_and_differ(self) -> "SlidingWindow":
-        for start in self.starts:
-            if start + self.size > 1 + 1e-9:
-                raise ValueError(
-                    f"the window {start} + {self.size} leaves the data; starts must be at most {round(1 - self.size, 10)}"
-                )
-        for key, values in (("starts", self.starts), ("metrics", [] if self.metrics == "all" else self.metrics)):
-            for position, value in enumerate(values):
-                if value in values[:position]:
-                    raise ValueError(f"{key}: {value} is given twice")
-        return self
-
-
-class Experiments(Section):
-    """Every experiment has a section of its own."""
-
-    sliding_window: SlidingWindow = SlidingWindow()
-
 
 # a metric's bare name has no parameters
 Parameters = Annotated[
     dict[str, Any], BeforeValidator(lambda value: {} if value is None else value, json_schema_input_type=dict[str, Any] | None)
 ]
+
+COUNTED_IN_EPOCHS = ("epoch", "early", "late", "window")  # parameters of metrics that cannot exceed what was recorded
+# the metrics of the experiment `clusters` need no line of their own: km_prototypes_5, km_backbone_classes
+CLUSTER_METRIC = re.compile(r"km_(?P<features>prototypes|backbone)_(?P<k>\d+|classes|elbow)")
 
 
 class Study(Section):
@@ -64,6 +35,15 @@ class Study(Section):
     metrics: Annotated[dict[Name, Parameters], Field(min_length=1)]
     experiments: Experiments = Experiments()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _datasets_change_single_keys(cls, values: Any) -> Any:
+        """Lay a data set's own `experiments` over the study's."""
+        if not isinstance(values, dict) or not isinstance(values.get("datasets"), dict):
+            return values
+        datasets = {name: _laid_over(section, values.get("experiments")) for name, section in values["datasets"].items()}
+        return values | {"datasets": datasets}
+
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
         for name, dataset in self.datasets.items():
@@ -76,13 +56,34 @@ class Study(Section):
             if name in BASELINES and self.metric_function(name) != "random":
                 raise ValueError(f"metrics.{name}: the name is taken by the baseline; choose another")
             self._check_metric(name)
-        swept = self.experiments.sliding_window.metrics
-        for name in [] if swept == "all" else swept:
-            if name in BASELINES:
-                raise ValueError(f"experiments.sliding_window.metrics: {name} is a baseline and always drawn; leave it out")
-            accepted = [known for known in self.metrics if known not in BASELINES]
-            _known(name, accepted, "experiments.sliding_window.metrics", "metric")
+        for where, experiments in self._experiments():
+            for experiment in SWEPT:
+                self._check_swept(f"{where}.{experiment}.metrics", getattr(experiments, experiment))
+        for name in self.datasets:
+            self._check_noisy(name)
         return self
+
+    def _experiments(self) -> Iterator[tuple[str, Experiments]]:
+        """Yield every `experiments` section and where it stands."""
+        yield "experiments", self.experiments
+        for name, dataset in self.datasets.items():
+            if dataset.experiments is not None:
+                yield f"datasets.{name}.experiments", dataset.experiments
+
+    def _check_swept(self, key: str, experiment: Experiment) -> None:
+        for name in [] if experiment.metrics == "all" else experiment.metrics:
+            if name in BASELINES:
+                raise ValueError(f"{key}: {name} is a baseline and always drawn; leave it out")
+            _known(name, [known for known in self.metrics if known not in BASELINES], key, "metric")
+
+    def _check_noisy(self, name: str) -> None:
+        noisy, key = self.experiments_of(name).label_noise.noisy, f"datasets.{name}.experiments.label_noise.noisy"
+        if noisy is None:
+            return
+        _known(noisy, self.datasets, key, "data set")
+        section = self.datasets[noisy]
+        if not isinstance(section, Derived) or section.base != name or section.flip_labels is None:
+            raise ValueError(f"{key}: {noisy} should have `base: {name}` and `flip_labels:`, so that only labels differ")
 
     def _check_bases(self, name: str) -> None:
         seen = [name]
@@ -107,33 +108,61 @@ class Study(Section):
                 metric_files.check(function, key, value)
             except ValueError as error:
                 raise ValueError(f"metrics.{name}.{key}: {error}") from None
-        self._check_recorded(name, given.get("epoch"))
+        self._check_recorded(name, metric_files.parameters(function) | given)
 
-    def _check_recorded(self, name: str, epoch: Any) -> None:
+    def _check_recorded(self, name: str, parameters: dict[str, Any]) -> None:
         shortest = min(self.datasets, key=lambda dataset: self.ensemble_of(dataset).epochs)
         recorded = self.ensemble_of(shortest).epochs
-        if isinstance(epoch, int) and epoch > recorded:
-            raise ValueError(
-                f"metrics.{name}.epoch: should be at most {recorded}, the epochs of the ensemble of {shortest}, not {epoch}"
-            )
+        for key in COUNTED_IN_EPOCHS:
+            value = parameters.get(key)
+            if isinstance(value, int) and value > recorded:
+                raise ValueError(
+                    f"metrics.{name}.{key}: should be at most {recorded}, the epochs of the ensemble of {shortest}, not {value}"
+                )
+
+    def has_metric(self, name: str) -> bool:
+        """Whether a metric is configured, or one that the experiment `clusters` brings along."""
+        return name in self.metrics or CLUSTER_METRIC.fullmatch(name) is not None
 
     def metric_function(self, metric: str) -> str:
-        """Return the name of the file in pipeline_lib/metrics that computes a configured metric."""
-        return self.metrics[metric].get("function", metric)
+        """Return the name of the file in pipeline_lib/metrics that computes a metric."""
+        return self._entry(metric).get("function", metric)
 
     def metric_parameters(self, metric: str) -> dict[str, Any]:
-        """Return every parameter of a configured metric, defaults filled in."""
-        given = {key: value for key, value in self.metrics[metric].items() if key != "function"}
+        """Return every parameter of a metric, defaults filled in."""
+        given = {key: value for key, value in self._entry(metric).items() if key != "function"}
         return metric_files.parameters(self.metric_function(metric)) | given
+
+    def _entry(self, metric: str) -> dict[str, Any]:
+        if metric in self.metrics:
+            return self.metrics[metric]
+        found = CLUSTER_METRIC.fullmatch(metric).groupdict()
+        return {"function": "km", **found, "k": int(found["k"]) if found["k"].isdigit() else found["k"]}
 
     def ensemble_of(self, dataset: str) -> Ensemble:
         """Return the ensemble of a data set: its own section, or the study's."""
         return self.datasets[dataset].ensemble or self.ensemble
 
-    def swept_metrics(self) -> list[str]:
-        """Return the metrics that the sliding window draws."""
-        swept = self.experiments.sliding_window.metrics
-        return [name for name in self.metrics if name not in BASELINES] if swept == "all" else list(swept)
+    def experiments_of(self, dataset: str) -> Experiments:
+        """Return the experiments of a data set: the study's, with the keys that its own section changes."""
+        return self.datasets[dataset].experiments or self.experiments
+
+    def swept_metrics(self, dataset: str, experiment: str) -> list[str]:
+        """Return the metrics that an experiment trains by, without the baselines."""
+        settings = getattr(self.experiments_of(dataset), experiment)
+        if experiment == "clusters":
+            return [f"km_{settings.features}_{k}" for k in settings.k]
+        return [name for name in self.metrics if name not in BASELINES] if settings.metrics == "all" else list(settings.metrics)
+
+
+def _laid_over(dataset: Any, experiments: Any) -> Any:
+    """Return a data set's section with whole experiments, if it changes any and all of them are sections."""
+    own = dataset.get("experiments") if isinstance(dataset, dict) else None
+    if not isinstance(own, dict) or not all(isinstance(section, dict) for section in own.values()):
+        return dataset
+    experiments = experiments if isinstance(experiments, dict) else {}  # who is wrong is told where it stands
+    base = {name: section for name, section in experiments.items() if isinstance(section, dict)}
+    return dataset | {"experiments": base | {name: base.get(name, {}) | section for name, section in own.items()}}
 
 
 def _known(name: str, accepted, key: str, what: str) -> None:

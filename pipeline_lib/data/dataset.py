@@ -140,6 +140,16 @@ def read_labels(path: str | Path) -> tuple[np.ndarray, list[str], str]:
         return file["train/labels"][:], list(file["class_names"].asstr()[:]), _fingerprint(file, path)
 
 
+def read_corruption(path: str | Path) -> tuple[np.ndarray, str]:
+    """Return ((N,) bool whether the label is wrong, fingerprint) of a data set whose labels were corrupted.
+
+    Raises:
+        PipelineError: the file is missing, damaged or not a data set, or its true labels are not known.
+    """
+    with storage.open_h5(path, REBUILD, (*ARRAYS, "train/true_labels")) as file:
+        return file["train/labels"][:] != file["train/true_labels"][:], _fingerprint(file, path)
+
+
 def _fingerprint(file: h5py.File, path: str | Path) -> str:
     if "fingerprint" not in file.attrs:
         raise storage.refuse(path, "lacks its fingerprint", REBUILD)

@@ -14,7 +14,11 @@ DPI = 150
 # Okabe and Ito 2008, safe for colour-blind readers; black and grey are for the baselines.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C510A", "#5E3C99", "#1B7837", "#B2182B")
 MARKERS = "osD^vPX*<>h"  # one more than colours, so that no pair comes back soon
-KNOWN = ("el2n", "std", "pred_sum", "flip", "forget", "forget_raw", "km")  # always the same colour, whatever is drawn
+# always the same colour, whatever is drawn; those of the thesis first, so that they share no colour
+KNOWN = (
+    *("el2n", "std", "pred_sum", "flip", "forget", "forget_raw", "km", "aum", "margin", "confidence"),
+    *("loss", "variability", "dyn_unc", "student_teacher", "entropy", "grand", "prototype"),
+)
 BASELINES = {"random": ("#555555", (0, (4, 2))), "full": ("black", (0, (1, 1.2)))}
 
 plt.rcParams.update(

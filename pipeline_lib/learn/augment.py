@@ -4,7 +4,7 @@ Crop (reflected border), then mirror, then rotation (nearest pixel, black corner
 time. Here the three become one source position per output pixel, and one gather fetches the whole batch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ CHUNK_PIXELS = {"cpu": 2**18, "cuda": 2**24}  # pixels sampled at once: fits the
 
 @dataclass(frozen=True)
 class Draw:
-    """What happens to each of N examples in one epoch.
+    """What happens to each of N examples in one pass over the data.
 
     Attributes:
         rows, columns: (N,) int64 offset of the crop, -padding..padding.
@@ -29,9 +29,18 @@ class Draw:
     flip: torch.Tensor
     angle: torch.Tensor
 
+    def at(self, index: torch.Tensor | slice) -> "Draw":
+        """Return the changes at the given positions, in their order."""
+        return Draw(self.rows[index], self.columns[index], self.flip[index], self.angle[index])
+
+    def then(self, other: "Draw") -> "Draw":
+        """Return these changes followed by others."""
+        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        return Draw(*map(torch.cat, pairs))
+
 
 def draw(settings: Augmentation, examples: int, rng: np.random.Generator, device: torch.device) -> Draw:
-    """Draw one epoch's changes for all examples of the data set, kept or not.
+    """Draw one pass's changes for all examples of the data set, kept or not.
 
     An example's change does not depend on which others are kept, so runs on different subsets can be compared in pairs.
     """
@@ -77,17 +86,17 @@ class Images:
         return self._normalised(images.view(-1, self.height, self.width, self.channels))
 
     def augmented(self, index: torch.Tensor, change: Draw, settings: Augmentation) -> torch.Tensor:
-        """Return the examples at `index` (B,) int64, changed: (B, C, H, W) float32, channels last."""
+        """Return the examples at `index` (B,) int64, each with its change: (B, C, H, W) float32, channels last."""
         outside = None
         if settings.rotation:
-            row, column, outside = self._rotated(change.angle[index])
+            row, column, outside = self._rotated(change.angle)
         else:
             row, column = self._rows.view(1, -1, 1), self._columns.view(1, 1, -1)
         if settings.flip:
-            column = torch.where(change.flip[index].view(-1, 1, 1), self.width - 1 - column, column)
+            column = torch.where(change.flip.view(-1, 1, 1), self.width - 1 - column, column)
         if settings.crop_padding:
-            row = _reflect(row + change.rows[index].to(self._integer).view(-1, 1, 1), self.height - 1)
-            column = _reflect(column + change.columns[index].to(self._integer).view(-1, 1, 1), self.width - 1)
+            row = _reflect(row + change.rows.to(self._integer).view(-1, 1, 1), self.height - 1)
+            column = _reflect(column + change.columns.to(self._integer).view(-1, 1, 1), self.width - 1)
         position = (index.to(self._integer).view(-1, 1, 1) * self.height + row) * self.width + column
         batch = self._pixels.index_select(0, position.flatten()).view(*position.shape, self.channels)
         if outside is not None:

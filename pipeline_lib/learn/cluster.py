@@ -31,6 +31,11 @@ class Clusters:
     inertia: float
 
 
+def flops(examples: int, dimension: int, clusters: int) -> float:
+    """Return the floating-point operations of `kmeans`: distances of all points to all centroids, in every iteration."""
+    return 2.0 * examples * dimension * clusters * ITERATIONS * RESTARTS
+
+
 def kmeans(points: np.ndarray, k: int, seed: int, threads: int, gpu: bool = False) -> Clusters:
     """Cluster points, from centroids spread out by k-means++ (Arthur and Vassilvitskii 2007).
 

@@ -4,6 +4,8 @@ Reading is `pipeline_lib.dynamics`, apart from here, so that a change there does
 """
 
 import logging
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,66 +14,109 @@ from tqdm import tqdm
 
 from pipeline_lib import storage
 from pipeline_lib.config import Recipe
-from pipeline_lib.learn.train import Data, Trained, loss_and_accuracy, predict, train
+from pipeline_lib.learn.device import wait
+from pipeline_lib.learn.embed import distance_to_class_mean, embed, gradient_norm
+from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.train import Trained, loss_and_accuracy, predict, train
 
 log = logging.getLogger("pipeline")
 EPOCH_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 
 
-def record(
-    data: Data, recipe: Recipe, study_seed: int, run_seed: int
-) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], Trained]:
-    """Train on all examples and keep the clean logits of each after every epoch.
+@dataclass
+class Recorded:
+    """What one ensemble member leaves behind.
+
+    Attributes:
+        arrays: what metrics read, by name:
+            logits (T, N, C) float16;
+            prediction (T, N) int16, the exact argmax before rounding to half precision;
+            grand (T + 1, N) float32, the norm of the last layer's gradient: row 0 before any step, row t after epoch t;
+            prototype_distance (N,) float32, from the final features to their mean over the examples of the same label.
+        curves: name in EPOCH_CURVES -> (T,) float64; NaN where there is no such split.
+        trained: the training's record.
+        seconds: wall-clock time of all passes over the training examples that made the arrays.
+    """
+
+    arrays: dict[str, np.ndarray]
+    curves: dict[str, np.ndarray]
+    trained: Trained
+    seconds: float
+
+
+def record(data: Data, recipe: Recipe, seeds: Seeds) -> Recorded:
+    """Train on all examples and keep what metrics need of each: before the first step and after every epoch.
 
     Args:
         data: the data set on its device.
         recipe: how to train; `recipe.epochs` is T.
-        study_seed, run_seed: determine everything random.
-
-    Returns:
-        logits (T, N, C) float16, prediction (T, N) int16 (argmax before rounding), curves (T,) each, the training's record.
+        seeds: determine everything random.
 
     Raises:
         PipelineError: the training diverged.
     """
-    shape = (recipe.epochs, data.train.examples, data.classes)
-    logits = torch.empty(shape, dtype=torch.float16)
-    prediction = torch.empty(shape[:2], dtype=torch.int16)  # 8 bits would overflow past 127 classes
-    curves = {name: np.full(recipe.epochs, np.nan) for name in EPOCH_CURVES}
-    largest = torch.finfo(torch.float16).max
-
-    with tqdm(total=recipe.epochs, desc=f"seed {run_seed}", unit="epoch", disable=None) as bar:
-
-        def after_epoch(epoch: int, model: torch.nn.Module) -> None:
-            clean = predict(model, data.train, recipe)
-            logits[epoch] = clean.clamp(-largest, largest).half()
-            prediction[epoch] = clean.argmax(dim=1).to(torch.int16)
-            curves["train_loss"][epoch], curves["train_accuracy"][epoch] = loss_and_accuracy(clean, data.train_labels)
-            test = predict(model, data.test, recipe)
-            curves["test_loss"][epoch], curves["test_accuracy"][epoch] = loss_and_accuracy(test, data.test_labels)
-            log.info(
-                "epoch %d: accuracy %.4f train, %.4f test",
-                epoch + 1,
-                curves["train_accuracy"][epoch],
-                curves["test_accuracy"][epoch],
-            )
-            bar.set_postfix(train=f"{curves['train_accuracy'][epoch]:.3f}", test=f"{curves['test_accuracy'][epoch]:.3f}")
-            bar.update()
-
-        trained = train(data, np.arange(data.train.examples), recipe, study_seed, run_seed, after_epoch)
-    curves["validation_loss"][:] = trained.validation_loss
-    curves["validation_accuracy"][:] = trained.validation_accuracy
-    return logits.numpy(), prediction.numpy(), curves, trained
+    with tqdm(total=recipe.epochs, desc=f"seed {seeds.run}", unit="epoch", disable=None) as bar:
+        recorder = _Recorder(data, recipe, bar)
+        trained = train(data, np.arange(data.train.examples), recipe, seeds, after_epoch=recorder.after_epoch)
+    recorder.curves["validation_loss"][:] = trained.validation_loss
+    recorder.curves["validation_accuracy"][:] = trained.validation_accuracy
+    arrays = {
+        "logits": recorder.logits.numpy(),
+        "prediction": recorder.prediction.numpy(),
+        "grand": recorder.grand.numpy(),
+        "prototype_distance": recorder.distance.numpy(),
+    }
+    return Recorded(arrays, recorder.curves, trained, recorder.seconds)
 
 
-def write(path: str | Path, logits: np.ndarray, prediction: np.ndarray, curves: dict[str, np.ndarray], attrs: dict) -> None:
+class _Recorder:
+    """Look at the model when `train` says so; clean images, evaluation mode, one forward pass for everything."""
+
+    def __init__(self, data: Data, recipe: Recipe, bar: tqdm):
+        self._data, self._recipe, self._bar = data, recipe, bar
+        epochs, examples = recipe.epochs, data.train.examples
+        self.logits = torch.empty((epochs, examples, data.classes), dtype=torch.float16)
+        self.prediction = torch.empty((epochs, examples), dtype=torch.int16)  # 8 bits would overflow past 127 classes
+        self.grand = torch.empty((epochs + 1, examples), dtype=torch.float32)
+        self.distance = torch.empty(examples, dtype=torch.float32)
+        self.curves = {name: np.full(epochs, np.nan) for name in EPOCH_CURVES}
+        self.seconds = 0.0
+
+    def after_epoch(self, epoch: int, model: torch.nn.Module) -> None:
+        """Record an epoch counted from 0; -1 is the untrained model, of which the gradient alone is kept."""
+        wait(self._data.device)
+        begin = time.perf_counter()
+        clean, features = embed(model, self._data.train, self._recipe)
+        self.grand[epoch + 1] = gradient_norm(clean, features, self._data.train_labels)
+        if epoch >= 0:
+            largest = torch.finfo(torch.float16).max
+            self.logits[epoch] = clean.clamp(-largest, largest).half()
+            self.prediction[epoch] = clean.argmax(dim=1).to(torch.int16)
+        if epoch == self._recipe.epochs - 1:
+            self.distance[:] = distance_to_class_mean(features, self._data.train_labels, self._data.classes)
+        wait(self._data.device)
+        self.seconds += time.perf_counter() - begin
+        if epoch >= 0:
+            self._follow(epoch, model, clean)
+
+    def _follow(self, epoch: int, model: torch.nn.Module, clean: torch.Tensor) -> None:
+        """Add a point to the curves and say how far the training is."""
+        test = predict(model, self._data.test, self._recipe)
+        for split, logits, labels in (("train", clean, self._data.train_labels), ("test", test, self._data.test_labels)):
+            self.curves[f"{split}_loss"][epoch], self.curves[f"{split}_accuracy"][epoch] = loss_and_accuracy(logits, labels)
+        train_accuracy, test_accuracy = (self.curves[f"{split}_accuracy"][epoch] for split in ("train", "test"))
+        log.info("epoch %d: accuracy %.4f train, %.4f test", epoch + 1, train_accuracy, test_accuracy)
+        self._bar.set_postfix(train=f"{train_accuracy:.3f}", test=f"{test_accuracy:.3f}")
+        self._bar.update()
+
+
+def write(path: str | Path, arrays: dict[str, np.ndarray], curves: dict[str, np.ndarray], attrs: dict) -> None:
     """Write one seed's dynamics.
 
     Args:
         path: results/{dataset}/dynamics/seed{seed}.h5
-        logits: (T, N, C) float16.
-        prediction: (T, N) int16, the exact argmax before rounding to half precision.
+        arrays: what metrics read, as in `Recorded`.
         curves: name in EPOCH_CURVES -> (T,) float64; NaN where there is no such split.
         attrs: recipe, seed, dataset fingerprint, device, speed.
     """
-    storage.write_h5(path, {"logits": logits, "prediction": prediction, **curves}, attrs)
+    storage.write_h5(path, {**arrays, **curves}, attrs)

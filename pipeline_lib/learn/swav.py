@@ -7,6 +7,7 @@ A model that puts every image on all prototypes alike has a loss of ln K: that i
 
 import logging
 import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import models
 from pipeline_lib.learn.device import autocast
+from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.views import view
 from pipeline_lib.rng import derive_seed, generator
@@ -29,6 +31,7 @@ FEWEST_USED = 0.1  # share of the prototypes that must be some example's nearest
 KNN_TEMPERATURE = 0.1  # weights of the neighbours' votes, as lightly's benchmarks
 FEWEST_STEPS, SMALLEST_BATCH = 8, 16  # per epoch; a small data set gets smaller batches, or it would hardly train
 FORWARD = 1024  # images per feature batch
+VIEWS = 2  # of every image in a step
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class SwavFeatures:
         prototypes: (N, K) float32, scores of the prototypes (nearly cosines: unit features times unit prototypes, plus a bias).
         loss: (epochs,) mean loss; ln K means nothing learned.
         knn_epochs, knn_accuracy: when the k-nearest-neighbour accuracy on the test split was logged, and its value.
+        seconds: wall-clock time of training and of the features, without the logged accuracies.
+        flops: floating-point operations of the same (a multiply-add counts two).
     """
 
     features: np.ndarray
@@ -47,6 +52,8 @@ class SwavFeatures:
     loss: np.ndarray
     knn_epochs: np.ndarray
     knn_accuracy: np.ndarray
+    seconds: float
+    flops: float
 
 
 class _Network(nn.Module):
@@ -86,6 +93,7 @@ def train_swav(dataset: Dataset, settings: Swav, study_seed: int, device: torch.
     if images.shape[2] != images.shape[3]:
         raise PipelineError(f"SwAV needs square images, these are {images.shape[2]} x {images.shape[3]}")
     network = _Network(settings, images.shape[1], images.shape[2], derive_seed(study_seed, "swav init"))
+    flops = per_image(network, images.shape[1], images.shape[2])
     network = network.to(device, memory_format=torch.channels_last)
     optimiser = Optimiser(network, Adam(name="adam", weight_decay=settings.weight_decay))
     criterion = SwaVLoss()
@@ -93,10 +101,11 @@ def train_swav(dataset: Dataset, settings: Swav, study_seed: int, device: torch.
     draws = torch.Generator().manual_seed(derive_seed(study_seed, "swav views"))
     batch = min(settings.batch, max(SMALLEST_BATCH, len(images) // FEWEST_STEPS))
     count = max(1, len(images) // batch)  # whole batches: Sinkhorn balances over the batch
-    losses, knn_epochs, knn_accuracy = [], [], []
+    losses, knn_epochs, knn_accuracy, seconds = [], [], [], 0.0
     with tqdm(total=settings.epochs, desc="SwAV", unit="epoch", disable=None) as bar:
         for epoch in range(settings.epochs):
             network.train()
+            begin = time.perf_counter()
             order = torch.from_numpy(orders.permutation(len(images)))
             total = torch.zeros((), device=device)
             for number, index in enumerate(order[: count * batch].tensor_split(count)):
@@ -104,6 +113,7 @@ def train_swav(dataset: Dataset, settings: Swav, study_seed: int, device: torch.
                 network.prototypes.normalize()
                 total += _step(network, criterion, optimiser, rate, images[index.to(device)], settings, draws)
             losses.append(total.item() / count)
+            seconds += time.perf_counter() - begin
             if not math.isfinite(losses[-1]):
                 raise PipelineError(f"SwAV diverged: its loss is {losses[-1]} after epoch {epoch + 1}. Lower `lr` of its section")
             last = epoch + 1 == settings.epochs
@@ -119,9 +129,13 @@ def train_swav(dataset: Dataset, settings: Swav, study_seed: int, device: torch.
                 )
                 bar.set_postfix(loss=f"{losses[-1]:.3f} of ln K {math.log(settings.prototypes):.3f}", knn=f"{knn_accuracy[-1]:.3f}")
             bar.update()
+    begin = time.perf_counter()
     features, scores = _forward(network, dataset.train_images, device)
+    seconds += time.perf_counter() - begin
     check_collapse(losses[-1], scores, settings)
-    return SwavFeatures(features, scores, np.array(losses), np.array(knn_epochs), np.array(knn_accuracy))
+    work = flops.training * VIEWS * count * batch * settings.epochs + flops.forward * len(images)
+    curves = (np.array(losses), np.array(knn_epochs), np.array(knn_accuracy))
+    return SwavFeatures(features, scores, *curves, seconds, float(work))
 
 
 def check_collapse(loss: float, prototypes: np.ndarray, settings: Swav) -> None:

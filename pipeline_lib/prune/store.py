@@ -12,21 +12,35 @@ import numpy as np
 
 from pipeline_lib import fingerprint, storage
 
-FIELDS = ("identity", "kept", "steps", "accuracy", "class_accuracy", "seconds")
+FIELDS = ("identity", "kept", "steps", "accuracy", "class_accuracy", "seconds", "flops")
+CURVE = "epoch_accuracy"  # kept for the runs that an experiment follows from epoch to epoch
 
 
-def identity(dataset: str, kept: np.ndarray, recipe: dict, code: str, study_seed: int, run_seed: int, device: str) -> str:
+def identity(
+    dataset: str,
+    kept: np.ndarray | list[np.ndarray],
+    recipe: dict,
+    code: str,
+    study_seed: int,
+    run_seed: int,
+    device: str,
+    steps_of: int | None = None,
+) -> str:
     """Return what makes a training this training, as a short hash.
 
     Args:
         dataset: fingerprint of the data set.
-        kept: positions of the kept examples, in any order.
+        kept: positions of the kept examples, in any order; or one such array for every epoch.
         recipe: plain values.
         code: fingerprint of the training code.
         study_seed, run_seed: what randomness derives from.
         device: kind of device ("cpu", "cuda"): the same seed gives other last digits there.
+        steps_of: number of examples whose number of steps is taken; None: that of the kept ones.
     """
-    return fingerprint.value(dataset, fingerprint.array(np.sort(kept).astype(np.int64)), recipe, code, study_seed, run_seed, device)
+    subsets = {id(subset): np.sort(subset).astype(np.int64) for subset in (kept if isinstance(kept, list) else [kept])}
+    hashes = {key: fingerprint.array(subset) for key, subset in subsets.items()}
+    trained_on = [hashes[id(subset)] for subset in kept] if isinstance(kept, list) else [hashes[id(kept)]]
+    return fingerprint.value(dataset, trained_on, recipe, code, study_seed, run_seed, device, steps_of)
 
 
 class RunStore:
@@ -39,21 +53,28 @@ class RunStore:
     def __init__(self, folder: str | Path):
         self._folder = Path(folder)
 
-    def get(self, key: str) -> dict | None:
-        """Return a finished run, or None if there is none that can be read (a damaged file is as good as none)."""
+    def get(self, key: str, curve: bool = False) -> dict | None:
+        """Return a finished run, or None if there is none that can be read (a damaged file is as good as none).
+
+        Args:
+            key: its identity.
+            curve: whether it must hold the accuracy after every epoch.
+        """
         try:
             run = json.loads(self._path(key).read_text())
         except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
             return None
-        whole = isinstance(run, dict) and all(name in run for name in FIELDS) and run["identity"] == key
+        whole = isinstance(run, dict) and all(name in run for name in (*FIELDS, *[CURVE] * curve)) and run["identity"] == key
         return run if whole else None
 
     def put(self, run: dict) -> None:
-        """Keep a finished run under its "identity".
+        """Keep a finished run under its "identity"; one with a curve is not replaced by one without.
 
         Args:
-            run: has every name in `FIELDS`.
+            run: has every name in `FIELDS`, and perhaps `CURVE`.
         """
+        if CURVE not in run and self.get(run["identity"], curve=True):
+            return
         storage.write_json(self._path(run["identity"]), run)
 
     def _path(self, key: str) -> Path:

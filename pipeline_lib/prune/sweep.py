@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,25 +9,14 @@ from tqdm import tqdm
 
 from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
-from pipeline_lib.learn.train import Data, test, train
-from pipeline_lib.prune.store import RunStore, identity
+from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.train import test, train
+from pipeline_lib.prune.plan import Planned
+from pipeline_lib.prune.store import CURVE, RunStore, identity
+from pipeline_lib.rng import generator
 
 log = logging.getLogger("pipeline")
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One training that a sweep wants.
-
-    Attributes:
-        point: where it stands on the figure's axis; NaN for a baseline.
-        seed: run seed.
-        kept: positions of the kept examples.
-    """
-
-    point: float
-    seed: int
-    kept: np.ndarray
+MEASURED = ("kept", "steps", "accuracy", "seconds", "flops")
 
 
 class Trainer:
@@ -44,59 +32,87 @@ class Trainer:
     """
 
     def __init__(self, dataset: Dataset, fingerprint: str, recipe: Recipe, code: str, study_seed: int, device, store: RunStore):
-        self._dataset, self._fingerprint, self._recipe, self._code = dataset, fingerprint, recipe, code
+        self.dataset = dataset
+        self._fingerprint, self._recipe, self._code = fingerprint, recipe, code
         self._seed, self._device, self._store = study_seed, device, store
         self._data: Data | None = None
         self.trained = 0
 
-    def run(self, kept: np.ndarray, seed: int) -> dict:
+    def run(self, planned: Planned, curve: bool = False) -> dict:
         """Return the finished run on a subset, from the store or by training now.
+
+        Args:
+            planned: what to train.
+            curve: whether to test after every epoch.
 
         Raises:
             PipelineError: the training diverged.
         """
-        key = identity(self._fingerprint, kept, plain(self._recipe), self._code, self._seed, seed, self._device.type)
-        finished = self._store.get(key)
+        kept, steps_of = planned.kept, len(self.dataset.train_labels)
+        all_data = isinstance(kept, np.ndarray) and len(kept) == steps_of
+        if planned.budget == "epochs" or all_data:  # of all data both budgets are the same training
+            steps_of = None
+        recipe, device = plain(self._recipe), self._device.type
+        key = identity(self._fingerprint, kept, recipe, self._code, self._seed, planned.seed, device, steps_of)
+        finished = self._store.get(key, curve)
         if finished is None:
-            finished = {"identity": key, "seed": seed, **self._train(kept, seed)}
+            finished = {"identity": key, "seed": planned.seed, **self._train(kept, planned.seed, steps_of, curve)}
             self._store.put(finished)
             self.trained += 1
-            log.info("trained on %d examples, seed %d: accuracy %.4f, run %s", len(kept), seed, finished["accuracy"], key)
+            log.info("trained on %d, seed %d: accuracy %.4f, run %s", finished["kept"], planned.seed, finished["accuracy"], key)
         return finished
 
-    def _train(self, kept: np.ndarray, seed: int) -> dict:
+    def _train(self, kept: np.ndarray | list[np.ndarray], seed: int, steps_of: int | None, curve: bool) -> dict:
         if self._data is None:
-            self._data = Data(self._dataset, self._recipe, self._device)
-        done = train(self._data, kept, self._recipe, self._seed, seed)
+            self._data = Data(self.dataset, self._recipe, self._device)
+        after_epochs = []
+
+        def follow(epoch: int, model) -> None:
+            if epoch >= 0:
+                after_epochs.append(test(model, self._data, self._recipe)[0])
+
+        seeds = Seeds(self._seed, "training", seed)
+        done = train(self._data, kept, self._recipe, seeds, steps_of, follow if curve else None)
         accuracy, class_accuracy = test(done.model, self._data, self._recipe)
         return {
-            "kept": len(kept),
+            "kept": len(kept[-1] if isinstance(kept, list) else kept),
             "steps": done.steps,
             "accuracy": accuracy,
             "class_accuracy": class_accuracy,
             "seconds": done.seconds,
+            "flops": done.flops,
             "images_per_second": done.images / done.seconds,
             "device": self._device.type,
+            **({CURVE: after_epochs} if curve else {}),
         }
 
 
-def sweep(trainer: Trainer, planned: Iterable[Planned], class_names: list[str], title: str) -> pd.DataFrame:
+def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool = False) -> pd.DataFrame:
     """Carry out planned trainings.
 
     Args:
         trainer: trains or looks up.
         planned: what to train.
-        class_names: name the columns of the accuracies per class.
-        title: of the progress bar.
+        title: of the progress bar; no two sweeps have the same.
+        curve: whether to test after every epoch.
 
     Returns:
-        One row per run: point, seed, kept, steps, accuracy, seconds, run, then accuracy_{class} for each class.
+        One row per run: point, balanced, budget, seed, kept, steps, accuracy, seconds, flops, run; epoch_{t} for each epoch
+        of a curve; accuracy_{class} and kept_{class} for each class.
     """
-    rows = []
-    planned = list(planned)
-    for plan in tqdm(planned, desc=title, unit="run", disable=None):
-        run = trainer.run(plan.kept, plan.seed)
-        columns = {name: run[name] for name in ("kept", "steps", "accuracy", "seconds")}
-        by_class = {f"accuracy_{name}": value for name, value in zip(class_names, run["class_accuracy"], strict=True)}
-        rows.append({"point": plan.point, "seed": plan.seed, **columns, "run": run["identity"], **by_class})
-    return pd.DataFrame(rows)
+    planned, rows, names = list(planned), {}, trainer.dataset.class_names
+    # two sweeps that want the same trainings at the same time each begin elsewhere, and find what the other has done
+    for position in tqdm(generator("order of work", title).permutation(len(planned)), desc=title, unit="run", disable=None):
+        plan = planned[position]
+        run = trainer.run(plan, curve)
+        kept = plan.kept[-1] if isinstance(plan.kept, list) else plan.kept
+        counts = np.bincount(trainer.dataset.train_labels[kept], minlength=len(names)).tolist()
+        rows[position] = (
+            {"point": plan.point, "balanced": plan.balanced, "budget": plan.budget, "seed": plan.seed}
+            | {name: run[name] for name in MEASURED}
+            | {"run": run["identity"]}
+            | {f"epoch_{epoch}": accuracy for epoch, accuracy in enumerate(run[CURVE] if curve else [], 1)}
+            | {f"accuracy_{name}": value for name, value in zip(names, run["class_accuracy"], strict=True)}
+            | {f"kept_{name}": number for name, number in zip(names, counts, strict=True)}
+        )
+    return pd.DataFrame([rows[position] for position in sorted(rows)])

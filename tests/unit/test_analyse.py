@@ -1,11 +1,9 @@
 """Intervals, summaries and correlations against scipy and by hand."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline_lib.analyse import sliding_window
 from pipeline_lib.analyse.correlation import correlate
 from pipeline_lib.analyse.statistics import mean_interval, share_interval
 
@@ -32,23 +30,6 @@ def test_an_interval_of_accuracies_stays_within_0_and_1():
     assert high == 1
     assert low == pytest.approx(mean_interval(np.array([0.97, 0.99, 1.0]))[1])
     assert np.isnan(share_interval(np.array([0.5]))[1:]).all()
-
-
-def test_the_table_has_one_row_per_metric_and_start_and_baselines_without_start():
-    sweeps = {
-        "el2n": pd.DataFrame({"point": [0.1, 0, 0, 0.1], "accuracy": [0.8, 0.5, 0.7, 0.9]}),
-        "random": pd.DataFrame({"point": [np.nan, np.nan], "accuracy": [0.6, 0.8]}),
-        "full": pd.DataFrame({"point": [np.nan, np.nan], "accuracy": [0.9, 0.9]}),
-    }
-    table = sliding_window.summarise(sweeps, 0.4)
-    assert list(table.columns) == ["metric", "start", "size", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"]
-    assert table["metric"].tolist() == ["el2n", "el2n", "random", "full"]
-    assert table["start"].tolist()[:2] == [0, 0.1]
-    assert table["start"].isna().tolist() == [False, False, True, True]
-    assert table["size"].tolist() == [0.4, 0.4, 0.4, 1.0]
-    assert table["runs"].tolist() == [2] * 4
-    assert table["accuracy_mean"].tolist() == pytest.approx([0.6, 0.85, 0.7, 0.9])
-    assert (table["accuracy_low"] <= table["accuracy_mean"]).all()
 
 
 @pytest.mark.parametrize(("method", "reference"), [("pearson", stats.pearsonr), ("spearman", stats.spearmanr)])

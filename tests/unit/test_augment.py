@@ -33,7 +33,7 @@ def pixels(images, change, settings, index=None):
     """Augment with mean 0 and std 1/255, so that the floats are the pixel values again."""
     batch = Images(images, [0.0] * 3, [1 / 255] * 3, CPU)
     index = torch.arange(len(images)) if index is None else index
-    return batch.augmented(index, change, settings)
+    return batch.augmented(index, change.at(index), settings)
 
 
 @pytest.mark.parametrize("rotation", [0, 15, 90])
@@ -70,6 +70,24 @@ def test_an_example_changes_alike_whatever_else_is_in_the_batch(photos):
     everything = pixels(photos, change, settings)
     some = torch.tensor([7, 2, 5])
     assert torch.equal(pixels(photos, change, settings, some), everything[some])
+
+
+def test_changes_are_taken_and_joined_in_order():
+    settings = Augmentation(crop_padding=PADDING, flip=True, rotation=15)
+    first, second = (draw(settings, 6, np.random.default_rng(seed), CPU) for seed in (0, 1))
+    joined, index = first.then(second), torch.tensor([7, 2, 7])
+    for name, taken in vars(joined.at(index)).items():
+        here, there = getattr(first, name), getattr(second, name)
+        assert taken.tolist() == [there[1], here[2], there[1]]
+        assert torch.equal(getattr(joined.at(slice(4, None)), name), torch.cat([here[4:], there]))
+
+
+def test_an_example_may_be_twice_in_a_batch_and_change_differently(photos):
+    settings = Augmentation(crop_padding=PADDING)
+    change = Draw(torch.tensor([0, 2]), torch.tensor([0, -3]), torch.zeros(2, dtype=torch.bool), torch.zeros(2))
+    batch = Images(photos, [0.0] * 3, [1 / 255] * 3, CPU).augmented(torch.tensor([4, 4]), change, settings)
+    assert np.array_equal(batch[0].numpy(), photos[4])
+    assert np.array_equal(batch[1].numpy(), one_by_one(photos[4], 2, -3, False, 0))
 
 
 def test_offsets_cover_the_padding_and_nothing_more():

@@ -15,7 +15,12 @@ LABELS = np.array([0, 1, 2, 3, 0])
 
 def recorded(seed, epochs=EPOCHS, examples=EXAMPLES, classes=CLASSES):
     logits = np.random.default_rng(seed).normal(0, 4, (epochs, examples, classes)).astype(np.float16)
-    return {"logits": logits, "prediction": logits.argmax(axis=2).astype(np.int16)}
+    return {
+        "logits": logits,
+        "prediction": logits.argmax(axis=2).astype(np.int16),
+        "grand": np.random.default_rng(seed).random((epochs + 1, examples), dtype=np.float32),
+        "prototype_distance": np.random.default_rng(seed).random(examples, dtype=np.float32),
+    }
 
 
 @pytest.fixture
@@ -77,6 +82,32 @@ def test_predictions_are_those_from_before_the_rounding_to_half_precision():
     assert logits[0, 0].argmax() == 0
     assert read.predictions(0).tolist() == [[1]]
     assert read.correct(0).tolist() == [[True]]
+
+
+def test_probabilities_of_the_label_and_their_mean():
+    read = Dynamics([recorded(0), recorded(1)], LABELS)
+    everything = np.array([[read.probabilities(seed, epoch) for epoch in range(EPOCHS)] for seed in range(2)])
+    rows = np.arange(EXAMPLES)
+    assert np.array_equal(read.label_probabilities(1), everything[1][:, rows, LABELS])
+    assert read.mean_probabilities() == pytest.approx(everything.mean(axis=(0, 1)))
+    assert read.mean_probabilities([2]) == pytest.approx(everything[:, 2].mean(axis=0))
+    assert read.mean_probabilities(iter([0, 2])) == pytest.approx(everything[:, [0, 2]].mean(axis=(0, 1)))
+
+
+def test_what_the_trainings_recorded_of_gradients_and_features():
+    read = Dynamics([recorded(0), recorded(1)], LABELS)
+    assert np.array_equal(read.grand(1, 0), recorded(1)["grand"][0])
+    assert np.array_equal(read.grand(1, EPOCHS), recorded(1)["grand"][EPOCHS])
+    assert np.array_equal(read.prototype_distance(1), recorded(1)["prototype_distance"])
+
+
+def test_a_subset_of_the_seeds_is_an_ensemble_of_its_own():
+    read = Dynamics([recorded(seed) for seed in range(4)], LABELS)
+    half = read.subset([3, 1])
+    assert len(half.seeds) == 2
+    assert np.array_equal(half.logits(0, 1), read.logits(3, 1))
+    assert np.array_equal(half.logits(1, 1), read.logits(1, 1))
+    assert np.array_equal(half.labels, LABELS)
 
 
 def test_an_epoch_is_counted_from_one_or_is_the_last():
@@ -141,8 +172,10 @@ def test_the_file_that_does_not_fit_is_the_one_that_is_named(write, shape, what)
 @pytest.mark.parametrize(
     ("arrays", "what"),
     [
-        ({"logits": recorded(0)["logits"]}, "lacks prediction"),
-        (recorded(0) | {"prediction": np.zeros((2, 5))}, r"has logits of shape \(3, 5, 4\) and predictions of shape \(2, 5\)"),
+        ({"logits": recorded(0)["logits"]}, "lacks prediction, grand, prototype_distance"),
+        (recorded(0) | {"prediction": np.zeros((2, 5))}, r"has logits of shape \(3, 5, 4\) and prediction of shape \(2, 5\)"),
+        (recorded(0) | {"grand": np.zeros((3, 5))}, r"has logits of shape \(3, 5, 4\) and grand of shape \(3, 5\)"),
+        (recorded(0) | {"prototype_distance": np.zeros(4)}, r"has logits .* and prototype_distance of shape \(4,\)"),
         ({name: array[0] for name, array in recorded(0).items()}, r"has logits of shape \(5, 4\)"),
     ],
 )

@@ -6,17 +6,17 @@ import torch
 
 from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
-from pipeline_lib.errors import PipelineError
-from pipeline_lib.prune import sliding_window
-from pipeline_lib.prune.store import RunStore, identity
-from pipeline_lib.prune.sweep import Planned, Trainer, sweep
+from pipeline_lib.prune.plan import Planned
+from pipeline_lib.prune.store import CURVE, FIELDS, RunStore, identity
+from pipeline_lib.prune.sweep import Trainer, sweep
 
+CPU = torch.device("cpu")
 RECIPE = {
     "model": "small_cnn",
     "width": 4,
     "optimiser": {"name": "sgd", "lr": 0.05},
     "schedule": {"name": "constant"},
-    "epochs": 1,
+    "epochs": 2,
     "batch": 8,
 }
 BASE = {
@@ -27,8 +27,9 @@ BASE = {
     "study_seed": 0,
     "run_seed": 0,
     "device": "cpu",
+    "steps_of": None,
 }
-SETTINGS = {"starts": [0, 0.5], "size": 0.5, "seeds": 2, "missing_classes": "error"}
+HALF, ALL = np.arange(20), np.arange(40)
 
 
 @pytest.fixture
@@ -40,8 +41,22 @@ def tiny():
 
 
 @pytest.fixture
-def trainer(tiny, tmp_path):
-    return Trainer(tiny, tiny.fingerprint(), Recipe.model_validate(RECIPE), "code", 0, torch.device("cpu"), RunStore(tmp_path))
+def new_trainer(tiny, tmp_path):
+    """Make a trainer as another process would, on the store of the given name."""
+
+    def make(store="runs", kind=Trainer):
+        return kind(tiny, tiny.fingerprint(), Recipe.model_validate(RECIPE), "code", 0, CPU, RunStore(tmp_path / store))
+
+    return make
+
+
+@pytest.fixture
+def trainer(new_trainer):
+    return new_trainer()
+
+
+def without_time(run):
+    return {name: value for name, value in run.items() if "second" not in name}
 
 
 @pytest.mark.parametrize(
@@ -49,11 +64,13 @@ def trainer(tiny, tmp_path):
     [
         {"dataset": "e"},
         {"kept": np.arange(6)},
+        {"kept": [np.arange(5), np.arange(5)]},
         {"recipe": {"a": 2}},
         {"code": "d"},
         {"study_seed": 1},
         {"run_seed": 1},
         {"device": "cuda"},
+        {"steps_of": 10},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -63,69 +80,123 @@ def test_whatever_changes_a_training_changes_its_identity(change):
 
 def test_the_order_of_the_kept_examples_does_not_matter():
     assert identity(**(BASE | {"kept": np.array([4, 2, 0, 1, 3])})) == identity(**BASE)
+    assert identity(**(BASE | {"kept": [np.array([1, 0]), np.array([4, 3])]})) == identity(
+        **(BASE | {"kept": [np.arange(2), np.arange(3, 5)]})
+    )
+
+
+def test_which_epoch_has_which_examples_matters():
+    first, second = np.arange(3), np.arange(5)
+    epochs = [[first, second], [second, first], [first, first], [first, first, second], [second, second]]
+    assert len({identity(**(BASE | {"kept": kept})) for kept in epochs}) == len(epochs)
+    assert identity(**(BASE | {"kept": [first, second]})) == identity(**(BASE | {"kept": [first.copy(), second.astype(np.int32)]}))
 
 
 def test_the_same_training_is_done_once(trainer):
-    planned = [Planned(0.0, 0, np.arange(20)), Planned(0.5, 0, np.arange(20)), Planned(0.5, 1, np.arange(20))]
-    table = sweep(trainer, planned, ["dark", "bright"], "")
+    table = sweep(trainer, [Planned(0.0, 0, HALF), Planned(0.5, 0, HALF), Planned(0.5, 1, HALF)], "")
     assert trainer.trained == 2
     assert table["run"].nunique() == 2
-    assert list(table.columns[:7]) == ["point", "seed", "kept", "steps", "accuracy", "seconds", "run"]
-    assert table["accuracy"].to_numpy() == pytest.approx(table[["accuracy_dark", "accuracy_bright"]].mean(axis=1).to_numpy())
 
 
-def test_a_second_process_finds_what_the_first_finished(trainer, tiny, tmp_path):
-    first = trainer.run(np.arange(20), 0)
-    again = Trainer(tiny, tiny.fingerprint(), Recipe.model_validate(RECIPE), "code", 0, torch.device("cpu"), RunStore(tmp_path))
-    assert again.run(np.arange(20), 0) == first
+def test_a_row_holds_the_point_the_run_and_its_classes(trainer):
+    table = sweep(trainer, [Planned(0.5, 3, np.array([0, 1, 2, 4, 6, 8, 10, 12]), balanced=True, budget="steps")], "")
+    assert list(table.columns) == [
+        *("point", "balanced", "budget", "seed", "kept", "steps", "accuracy", "seconds", "flops", "run"),
+        *("accuracy_dark", "accuracy_bright", "kept_dark", "kept_bright"),
+    ]
+    row = table.iloc[0]
+    assert (row["point"], row["balanced"], row["budget"], row["seed"]) == (0.5, True, "steps", 3)
+    assert (row["kept"], row["kept_dark"], row["kept_bright"]) == (8, 7, 1)
+    assert row["steps"] == 2 * 40 / 8, "as many as on all data"
+    assert row["accuracy"] == pytest.approx((row["accuracy_dark"] + row["accuracy_bright"]) / 2), "five test images each"
+
+
+def test_a_curve_ends_with_the_accuracy_of_the_run(trainer):
+    kept = [np.arange(16), ALL]
+    table = sweep(trainer, [Planned("easiest", 0, kept, budget="steps"), Planned(float("nan"), 0, ALL)], "", curve=True)
+    assert [name for name in table.columns if name.startswith("epoch_")] == ["epoch_1", "epoch_2"]
+    assert table["epoch_2"].tolist() == table["accuracy"].tolist()
+    assert table["kept"].tolist() == [40, 40], "of a curriculum: what its last epoch sees"
+    assert table["kept_dark"].tolist() == [20, 20]
+    assert table["steps"].tolist() == [10, 10]
+    assert table["run"].nunique() == 2
+
+
+def test_results_do_not_depend_on_the_order_of_work(new_trainer):
+    class Watched(Trainer):
+        def run(self, planned, curve=False):
+            order.append(planned.point)
+            return super().run(planned, curve)
+
+    planned = [Planned(start, 0, np.arange(10 * start, 10 * start + 10)) for start in range(4)]
+    tables, orders = [], []
+    for title in ("el2n", "forget"):
+        order = []
+        tables.append(sweep(new_trainer(title, Watched), planned, title))
+        orders.append(order)
+    assert orders[0] != orders[1], "two sweeps that want the same begin elsewhere"
+    assert tables[0]["point"].tolist() == [0, 1, 2, 3]
+    assert tables[0].drop(columns="seconds").equals(tables[1].drop(columns="seconds"))
+
+
+def test_as_many_steps_as_on_all_data_is_another_training_but_not_on_all_data(trainer):
+    runs = [trainer.run(Planned(0.5, 0, kept, budget=budget)) for kept in (HALF, ALL) for budget in ("epochs", "steps")]
+    assert [run["steps"] for run in runs] == [6, 10, 10, 10]
+    assert trainer.trained == 3
+    assert runs[2] == runs[3]
+
+
+def test_arithmetic_is_counted_by_images_seen(trainer):
+    epochs, steps = (trainer.run(Planned(0.5, 0, HALF, budget=budget)) for budget in ("epochs", "steps"))
+    assert steps["flops"] == 2 * epochs["flops"] > 0, "80 images against 40, though 10 steps against 6"
+
+
+def test_a_second_process_finds_what_the_first_finished(trainer, new_trainer):
+    first, again = trainer.run(Planned(0.5, 0, HALF)), new_trainer()
+    assert again.run(Planned(0.1, 0, HALF, balanced=True)) == first, "where it stands in a figure is no part of a training"
     assert again.trained == 0
+
+
+def test_a_run_without_a_curve_is_trained_again_where_one_is_wanted_and_then_serves_both(trainer):
+    plain = trainer.run(Planned(0.5, 0, HALF))
+    followed = trainer.run(Planned(0.5, 0, HALF), curve=True)
+    assert trainer.trained == 2
+    assert CURVE not in plain
+    assert len(followed[CURVE]) == RECIPE["epochs"]
+    assert without_time(followed) == without_time(plain) | {CURVE: followed[CURVE]}, "looking does not change the training"
+    assert trainer.run(Planned(0.5, 0, HALF)) == trainer.run(Planned(0.5, 0, HALF), curve=True) == followed
+    assert trainer.trained == 2
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"identity": "x"}', "\xff"])
 def test_a_damaged_run_is_trained_again(trainer, tmp_path, damage):
-    first = trainer.run(np.arange(20), 0)
+    first = trainer.run(Planned(0.5, 0, HALF))
     [path] = tmp_path.rglob("*.json")
     path.write_text(damage, encoding="latin-1")
-    again = trainer.run(np.arange(20), 0)
+    again = trainer.run(Planned(0.5, 0, HALF))
     assert trainer.trained == 2
-    assert {k: v for k, v in again.items() if "second" not in k} == {k: v for k, v in first.items() if "second" not in k}
+    assert without_time(again) == without_time(first)
 
 
-def test_a_run_of_another_name_is_not_taken(tmp_path):
+@pytest.fixture
+def stored(tmp_path):
+    """A store with one run, and that run's file."""
     store = RunStore(tmp_path)
-    run = {"identity": "abcd", "kept": 1, "steps": 1, "accuracy": 1.0, "class_accuracy": [1.0], "seconds": 1.0}
-    store.put(run)
+    store.put(dict.fromkeys(FIELDS, 1) | {"identity": "abcd"})
     [path] = tmp_path.rglob("*.json")
+    return store, path
+
+
+def test_a_run_of_another_name_is_not_taken(stored):
+    store, path = stored
+    assert store.get("abcd") is not None
     path.rename(path.with_name("abce.json"))
     assert store.get("abce") is None
     assert store.get("abcd") is None
 
 
-def test_every_start_is_planned_with_every_seed(tiny):
-    planned = sliding_window.plan("el2n", np.arange(40.0), SETTINGS, tiny, 0, "")
-    assert [(p.point, p.seed) for p in planned] == [(0, 0), (0, 1), (0.5, 0), (0.5, 1)]
-    assert planned[0].kept.tolist() == list(range(20))
-    assert planned[2].kept.tolist() == list(range(20, 40))
-
-
-def test_the_random_baseline_takes_a_fresh_subset_per_seed(tiny):
-    first, second = sliding_window.plan("random", None, SETTINGS, tiny, 0, "")
-    assert len(first.kept) == len(second.kept) == 20
-    assert not np.array_equal(first.kept, second.kept)
-    assert np.isnan(first.point)
-
-
-def test_the_full_baseline_keeps_everything(tiny):
-    assert all(len(p.kept) == 40 for p in sliding_window.plan("full", None, SETTINGS, tiny, 0, ""))
-
-
-def test_a_window_that_loses_a_class_is_refused_before_any_training(tiny):
-    by_class = tiny.train_labels.astype(float)
-    with pytest.raises(PipelineError, match=r"by x, start 0: no example of class bright"):
-        sliding_window.plan("x", by_class, SETTINGS, tiny, 0, "by x")
-    assert len(sliding_window.plan("x", by_class, SETTINGS | {"missing_classes": "allow"}, tiny, 0, "by x")) == 4
-
-
-def test_a_constant_score_is_refused(tiny):
-    with pytest.raises(PipelineError, match="by x: .*same score"):
-        sliding_window.plan("x", np.ones(40), SETTINGS, tiny, 0, "by x")
+@pytest.mark.parametrize("missing", sorted(set(FIELDS) - {"identity"}))
+def test_a_run_that_lacks_a_field_of_today_is_not_taken(stored, missing):
+    store, _ = stored
+    store.put(dict.fromkeys(set(FIELDS) - {missing}, 1) | {"identity": "abcd"})
+    assert store.get("abcd") is None

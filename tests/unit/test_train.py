@@ -1,4 +1,4 @@
-"""The training loop: determinism, schedules, the validation split, and a plain reference loop."""
+"""The training loop: determinism, budgets, the validation split, and a plain reference loop."""
 
 import subprocess
 import sys
@@ -9,18 +9,18 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline_lib.config import Adam, Recipe, Sgd
+from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.learn import augment, models
-from pipeline_lib.learn.optimise import Optimiser
-from pipeline_lib.learn.record import record
-from pipeline_lib.learn.schedule import Schedule
-from pipeline_lib.learn.train import Data, _hold_out, batches, loss_and_accuracy, predict, train
+from pipeline_lib.learn import models
+from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.flops import per_image
+from pipeline_lib.learn.train import _hold_out, build, loss_and_accuracy, predict, train
 from pipeline_lib.learn.train import test as accuracies
 from pipeline_lib.rng import derive_seed, generator
 
 CPU = torch.device("cpu")
+SEEDS = Seeds(0, "training", 0)
 ROOT = Path(__file__).parents[2]
 RECIPE = {
     "model": "small_cnn",
@@ -51,12 +51,17 @@ def stripes():
     return Dataset(images[:70], labels[:70], images[70:], labels[70:], ["rows", "columns"], [str(i) for i in range(70)])
 
 
+def flat(model) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
 def weights(trained) -> torch.Tensor:
-    return torch.cat([p.detach().flatten() for p in trained.model.parameters()])
+    return flat(trained.model)
 
 
-def run(dataset, settings, kept=None, seed=0):
-    return train(Data(dataset, settings, CPU), np.arange(70) if kept is None else kept, settings, 0, seed)
+def run(dataset, settings, kept=None, seed=0, purpose="training", **options):
+    kept = np.arange(70) if kept is None else kept
+    return train(Data(dataset, settings, CPU), kept, settings, Seeds(0, purpose, seed), **options)
 
 
 def test_it_learns(stripes):
@@ -72,6 +77,76 @@ def test_a_seed_fully_determines_a_run(stripes, changes):
     settings = recipe(**changes)
     assert torch.equal(weights(run(stripes, settings)), weights(run(stripes, settings)))
     assert not torch.equal(weights(run(stripes, settings)), weights(run(stripes, settings, seed=1)))
+
+
+def test_scoring_and_training_of_the_same_number_share_nothing(stripes):
+    """Else the pruned training of a seed would start from the weights that scored its examples."""
+    data = Data(stripes, recipe(), CPU)
+    first, second = (flat(build(data, recipe(), Seeds(0, purpose, 0))) for purpose in ("scoring", "training"))
+    assert not torch.equal(first, second)
+    assert not torch.equal(weights(run(stripes, recipe(), purpose="scoring")), weights(run(stripes, recipe())))
+
+
+@pytest.mark.parametrize("changes", [{}, PLATEAU], ids=["onecycle", "plateau"])
+def test_as_many_steps_as_on_all_data(stripes, changes):
+    settings, half = recipe(**changes), np.arange(0, 70, 2)
+    everything, few, repeated = run(stripes, settings), run(stripes, settings, half), run(stripes, settings, half, steps_of=70)
+    assert (repeated.steps, repeated.images) == (everything.steps, everything.images) == ((15, 210) if not changes else (12, 168))
+    assert few.steps < everything.steps
+    assert not torch.equal(weights(few), weights(repeated))
+    assert repeated.train_loss[-1] < few.train_loss[-1]
+
+
+@pytest.mark.parametrize("changes", [{}, PLATEAU], ids=["onecycle", "plateau"])
+def test_on_all_data_both_budgets_are_the_same_training_to_the_last_bit(stripes, changes):
+    settings = recipe(**changes)
+    assert torch.equal(weights(run(stripes, settings)), weights(run(stripes, settings, steps_of=70)))
+    assert torch.equal(weights(run(stripes, settings)), weights(run(stripes, settings, [np.arange(70)] * 3)))
+
+
+@pytest.mark.parametrize("steps_of", [None, 70], ids=["epochs", "steps"])
+def test_every_epoch_trains_on_its_own_examples_only(stripes, steps_of):
+    """Wrong labels outside of an epoch's subset must not matter, inside they must."""
+    epochs = [np.arange(0, 20), np.arange(0, 41), np.arange(10, 50)]
+    poison = vars(stripes)["train_labels"].copy()
+    poison[50:] = 1 - poison[50:]
+    poisoned = Dataset(**(vars(stripes) | {"train_labels": poison}))
+    clean = weights(run(stripes, recipe(), epochs, steps_of=steps_of))
+    assert torch.equal(clean, weights(run(poisoned, recipe(), epochs, steps_of=steps_of)))
+    for epoch in range(3):
+        reached = epochs.copy()
+        reached[epoch] = np.append(reached[epoch], 50)
+        data = (stripes, poisoned)
+        first, second = (weights(run(dataset, recipe(), reached, steps_of=steps_of)) for dataset in data)
+        assert not torch.equal(first, second)
+
+
+def test_a_growing_subset_takes_steps_by_its_size_or_by_that_of_all_data(stripes):
+    epochs = [np.arange(20), np.arange(40), np.arange(70)]
+    by_size, by_all = run(stripes, recipe(), epochs), run(stripes, recipe(), epochs, steps_of=70)
+    assert (by_size.steps, by_size.images) == (2 + 3 + 5, 130)
+    assert (by_all.steps, by_all.images) == (15, 210)
+
+
+def test_after_epoch_sees_the_untrained_model_first(stripes):
+    seen = []
+
+    def look(epoch, model):
+        seen.append((epoch, flat(model).clone(), model.training))
+
+    trained = run(stripes, recipe(), after_epoch=look)
+    assert [(epoch, training) for epoch, _, training in seen] == [(-1, True), (0, True), (1, True), (2, True)]
+    initial = flat(build(Data(stripes, recipe(), CPU), recipe(), SEEDS))
+    assert torch.equal(seen[0][1], initial)
+    assert not torch.equal(seen[1][1], initial)
+    assert torch.equal(seen[-1][1], weights(trained))
+
+
+def test_arithmetic_is_counted_per_image_seen(stripes):
+    data = Data(stripes, recipe(), CPU)
+    each = per_image(build(data, recipe(), SEEDS), 1, 8).training
+    assert run(stripes, recipe(), np.arange(30)).flops == each * 30 * 3
+    assert run(stripes, recipe(), np.arange(30), steps_of=70).flops == each * 70 * 3
 
 
 def test_randomness_used_elsewhere_changes_nothing(stripes):
@@ -92,9 +167,9 @@ def test_the_fast_path_is_a_plain_loop(stripes):
     mean, std = pixels.mean(), pixels.std()
     plain_images = torch.from_numpy((pixels - mean) / std).float()
     labels = torch.from_numpy(stripes.train_labels)
-    model = models.build("small_cnn", 1, 8, 2, 4, derive_seed(0, "init", 0))
+    model = models.build("small_cnn", 1, 8, 2, 4, derive_seed(0, "training", 0, "init"))
     optimiser = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=False)
-    orders, step, steps = generator(0, "order", 0), 0, 2 * 3
+    orders, step, steps = generator(0, "training", 0, "order"), 0, 2 * 3
     for _ in range(2):
         order = [i for i in orders.permutation(70) if i % 2 == 0]
         for index in np.array_split(order, 3):
@@ -104,37 +179,25 @@ def test_the_fast_path_is_a_plain_loop(stripes):
             optimiser.step()
             step += 1
     assert fast.steps == steps
-    assert weights(fast) == pytest.approx(torch.cat([p.detach().flatten() for p in model.parameters()]), abs=2e-5)
-
-
-def test_a_subset_sees_a_subset_of_the_same_sequence(stripes):
-    settings = recipe()
-    data, rng = Data(stripes, settings, CPU), np.random.default_rng(0)
-    order = torch.from_numpy(rng.permutation(70))
-    kept = order[order % 3 == 0]
-    change = augment.draw(settings.augmentation, 70, rng, CPU)
-    everything = torch.cat([images for images, _ in batches(data, order, change, settings, 5)])
-    subset = torch.cat([images for images, _ in batches(data, kept, change, settings, 2)])
-    assert torch.equal(subset, everything[order % 3 == 0])
-
-
-@pytest.mark.parametrize(("examples", "batch", "sizes"), [(70, 16, [14] * 5), (33, 16, [11] * 3), (10, 16, [10]), (17, 16, [9, 8])])
-def test_batches_differ_in_size_by_at_most_one(stripes, examples, batch, sizes):
-    settings = recipe(batch=batch)
-    data = Data(stripes, settings, CPU)
-    change = augment.draw(settings.augmentation, 70, np.random.default_rng(0), CPU)
-    count = -(-examples // batch)
-    assert [len(labels) for _, labels in batches(data, torch.arange(examples), change, settings, count)] == sizes
+    assert weights(fast) == pytest.approx(flat(model), abs=2e-5)
 
 
 def test_the_validation_split_comes_from_the_kept_examples_only():
     settings = recipe(**PLATEAU)
     kept = np.arange(0, 70, 2)
-    fitted, held = _hold_out(kept, settings, 0, 0)
+    [fitted], held = _hold_out([kept], settings, SEEDS)
     assert len(held) == 7
     assert sorted([*fitted, *held]) == kept.tolist()
-    assert not np.array_equal(held, _hold_out(kept, settings, 0, 1)[1])
-    assert len(_hold_out(kept, recipe(), 0, 0)[1]) == 0, "other schedules use every kept example"
+    assert not np.array_equal(held, _hold_out([kept], settings, Seeds(0, "training", 1))[1])
+    assert len(_hold_out([kept], recipe(), SEEDS)[1]) == 0, "other schedules use every kept example"
+
+
+def test_no_epoch_trains_on_the_validation_split():
+    epochs = [np.arange(0, 40), np.arange(20, 70), np.arange(0, 70)]
+    fitted, held = _hold_out(epochs, recipe(**PLATEAU), SEEDS)
+    assert len(held) == 14, "a fifth of all examples that any epoch sees"
+    for kept, left in zip(epochs, fitted, strict=True):
+        assert left.tolist() == [example for example in kept if example not in held]
 
 
 def test_test_data_never_steer_training(stripes):
@@ -142,34 +205,6 @@ def test_test_data_never_steer_training(stripes):
     settings = recipe(**PLATEAU)
     other = Dataset(**(vars(stripes) | {"test_images": 255 - stripes.test_images, "test_labels": 1 - stripes.test_labels}))
     assert torch.equal(weights(run(stripes, settings)), weights(run(other, settings)))
-
-
-def rates(schedule, losses=(), steps=10, epochs=5, lr=1.0):
-    settings = recipe(schedule=schedule, optimiser={"name": "sgd", "lr": lr})
-    planned = Schedule(settings, steps)
-    seen = []
-    for step in range(steps):
-        epoch = step * epochs // steps
-        seen.append(planned.rate(step, epoch))
-        if losses and (step + 1) % (steps // epochs) == 0:
-            planned.after_epoch(losses[epoch])
-    return seen
-
-
-def test_schedules_by_hand():
-    assert rates({"name": "constant"}) == [1] * 10
-    assert rates({"name": "steps", "epochs": [2, 4], "factor": 0.5}) == [1] * 4 + [0.5] * 4 + [0.25] * 2
-    assert rates({"name": "onecycle", "warmup": 0.2}) == pytest.approx([0.5, 1, 1, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8])
-    cosine = rates({"name": "cosine", "warmup": 0.2})
-    assert cosine[2] == 1
-    assert cosine[6] == pytest.approx(0.5)
-
-
-def test_plateau_by_hand():
-    # patience 1: the second bad epoch lowers the rate; equal counts as bad; the rate never falls below min_lr
-    schedule = {"name": "plateau", "factor": 0.1, "patience": 1, "min_lr": 0.05}
-    losses = [1.0, 1.0, 1.2, 0.5, 0.6, 0.7, 0.8]
-    assert rates(schedule, losses, steps=7, epochs=7) == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.05])
 
 
 def test_divergence_is_reported_with_its_cure(stripes):
@@ -202,36 +237,9 @@ def test_accuracy_overall_and_of_each_class(stripes):
     assert accuracies(Always(), Data(three, recipe(), CPU), recipe()) == (pytest.approx(share), [1.0, 0.0, None])
 
 
-@pytest.mark.parametrize(
-    ("images", "says"),
-    [(np.zeros((4, 1, 8, 6), np.uint8), "must be square .* not 8 x 6"), (np.zeros((4, 1, 4, 4), np.uint8), "crop_padding` of 4")],
-)
-def test_images_that_cannot_be_trained_on_are_refused(images, says):
-    dataset = Dataset(images, np.arange(4) % 2, images, np.arange(4) % 2, ["a", "b"], ["", "", "", ""])
-    with pytest.raises(PipelineError, match=says):
-        Data(dataset, recipe(augmentation={"crop_padding": 4}), CPU)
-
-
 def test_too_few_examples_are_refused(stripes):
     with pytest.raises(PipelineError, match="1 example"):
         run(stripes, recipe(), np.array([3]))
-
-
-def test_the_recorder_keeps_the_clean_logits_of_every_epoch(stripes):
-    settings = recipe()
-    data = Data(stripes, settings, CPU)
-    logits, prediction, curves, trained = record(data, settings, 0, 0)
-    assert (logits.shape, logits.dtype, prediction.shape, prediction.dtype) == ((3, 70, 2), np.float16, (3, 70), np.int16)
-    clean = predict(trained.model, data.train, settings)
-    assert np.array_equal(logits[-1], clean.half().numpy())
-    assert np.array_equal(prediction[-1], clean.argmax(dim=1).numpy())
-    assert curves["train_accuracy"][-1] == pytest.approx((prediction[-1] == stripes.train_labels).mean())
-    assert np.isnan(curves["validation_loss"]).all()
-
-
-def test_recording_does_not_change_the_training(stripes):
-    settings = recipe()
-    assert torch.equal(weights(record(Data(stripes, settings, CPU), settings, 0, 0)[3]), weights(run(stripes, settings)))
 
 
 @pytest.mark.parametrize("name", models.BUILDERS)
@@ -244,57 +252,15 @@ def test_every_model_gives_one_logit_per_class_from_its_features(name, channels,
     assert backbone(images).shape == (2, dimension)
 
 
-def test_resnet18_for_small_images_costs_what_it_should():
-    """0.555 GMAC and 11.2 million parameters at 32x32: a 3x3 stem, no max-pool."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    model = models.build("resnet18_cifar", 3, 32, 10, 0, seed=0)
-    assert sum(p.numel() for p in model.parameters()) == 11_173_962
-    with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, 3, 32, 32))
-    assert counter.get_total_flops() / 2 == pytest.approx(0.555e9, rel=0.01)
-    with FlopCounterMode(display=False) as counter:
-        models.build("plain18", 3, 32, 100, 0, seed=0)(torch.zeros(1, 3, 32, 32))
-    assert counter.get_total_flops() / 2 == pytest.approx(4.91e9, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("settings", "reference"),
-    [
-        (Sgd(name="sgd", lr=1, nesterov=True, weight_decay=5e-4), lambda p: torch.optim.SGD(p, 1, 0.9, 0, 5e-4, True, fused=True)),
-        (Sgd(name="sgd", lr=1, momentum=0), lambda p: torch.optim.SGD(p, 1, fused=True)),
-        (Adam(name="adam", weight_decay=0.01), lambda p: torch.optim.AdamW(p, 1, weight_decay=0.01, fused=True)),
-        (Adam(name="adam"), lambda p: torch.optim.Adam(p, 1, fused=True)),
-    ],
-    ids=["nesterov", "plain sgd", "adamw", "adam"],
-)
-def test_the_optimiser_is_torchs_to_the_last_bit(settings, reference):
-    ours, theirs = (models.build("small_cnn", 1, 8, 2, 4, seed=0) for _ in range(2))
-    optimiser, expected = Optimiser(ours, settings), reference(theirs.parameters())
-    images, labels = torch.rand(6, 1, 8, 8), torch.tensor([0, 1, 0, 1, 0, 1])
-    for rate in (0.1, 0.05, 0.01, 0.2):
-        nn.functional.cross_entropy(ours(images), labels).backward()
-        optimiser.step(rate)
-        expected.param_groups[0]["lr"] = rate
-        expected.zero_grad()
-        nn.functional.cross_entropy(theirs(images), labels).backward()
-        expected.step()
-    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
-        assert torch.equal(mine, other)
-        assert mine.grad is None
-
-
 def test_training_does_not_import_the_compiler():
     """torch's own Optimizer class would: 1.2 s in each of some twenty jobs."""
     program = (
-        "import sys, torch\n"
-        "from pipeline_lib.config import Sgd\n"
-        "from pipeline_lib.learn import models, train, record\n"
-        "from pipeline_lib.learn.optimise import Optimiser\n"
-        "model = models.build('small_cnn', 1, 8, 2, 4, seed=0)\n"
-        "optimiser = Optimiser(model, Sgd(name='sgd', lr=0.1))\n"
-        "model(torch.zeros(2, 1, 8, 8)).sum().backward()\n"
-        "optimiser.step(0.1)\n"
+        "import sys\n"
+        "import numpy as np\n"
+        "from pipeline_lib.learn import record\n"
+        "from tests.unit.test_train import Dataset, recipe, run\n"
+        "images, labels = np.zeros((70, 1, 8, 8), np.uint8), np.arange(70) % 2\n"
+        "run(Dataset(images, labels, images, labels, ['a', 'b'], labels.astype(str).tolist()), recipe(epochs=1))\n"
         "print('torch._dynamo' in sys.modules, 'torchvision' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)

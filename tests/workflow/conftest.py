@@ -21,9 +21,13 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Train SwAV .*": "train_swav",
     r"Cluster the (\w+) features .* k = (\w+)": r"cluster \1 \2",
     r"Score digits by (\w+)": r"score \1",
-    r"Sweep digits by (\w+): .*": r"sweep \1",
-    r"Draw the sliding window .*": "draw_sliding_window",
+    r"Train for sliding_window of digits by (\w+) .*": r"sweep \1",
+    r"Train for (\w+) of digits by (\w+) .*": r"sweep \1 \2",
+    r"Draw (\w+) of digits": r"draw_\1",
     r"Correlate the metrics .*\((\w+)\)": r"draw_correlation \1",
+    r"Score halves of .*": "draw_reliability",
+    r"Rank the examples .*": "rank_examples",
+    r"Write the report of .*": "report",
 }
 
 

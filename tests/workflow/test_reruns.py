@@ -28,8 +28,8 @@ CODE = {
     "selection rule": ("prune/select.py", "+ Fraction(1, 2))", "+ Fraction(1, 3))", SWEEPS | BASELINES | {"draw_sliding_window"}),
     "training loop": (
         "learn/train.py",
-        "result.images += len(fitted)",
-        "result.images += 1 * len(fitted)",
+        "result.images += images[epoch]",
+        "result.images += 1 * images[epoch]",
         SEEDS | {"score el2n", "score forget", "score forget_raw"} | SWEEPS | BASELINES | DRAW,
     ),
     "words of an error": ("storage.py", "no space left on the disk while writing", "the disk is full", set()),
@@ -39,9 +39,9 @@ CODE = {
         "return 1 * right.double().mean().item(), [",
         SEEDS | {"score el2n", "score forget", "score forget_raw"} | SWEEPS | BASELINES | DRAW,
     ),
-    "recorder": ("learn/record.py", "prediction[epoch] = clean", "prediction[epoch] = 1 * clean", SEEDS | DYNAMICS),
-    "figure": ("draw/sliding_window.py", "MARGIN = 2.5", "MARGIN = 3.5", {"draw_sliding_window"}),
-    "interval": ("analyse/statistics.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", {"draw_sliding_window"}),
+    "recorder": ("learn/record.py", "self.prediction[epoch] = clean", "self.prediction[epoch] = 1 * clean", SEEDS | DYNAMICS),
+    "figure": ("draw/sweeps.py", "MARGIN = 2.5", "MARGIN = 3.5", {"draw_sliding_window"}),
+    "interval": ("analyse/statistics.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", DRAW),
     "config code": ("config/datasets.py", "SOURCES = (", "UNUSED = 1\nSOURCES = (", set()),
 }
 
@@ -98,7 +98,7 @@ def test_touched_files(project):
 
 
 def test_a_script_comment_and_a_script_change(project):
-    project.edit("workflow/scripts/draw_sliding_window.py", "with job(", "# here\nwith job(")
+    project.edit("workflow/scripts/draw_sweeps.py", "with job(", "# here\nwith job(")
     assert project.plan(SLIDING_WINDOW, CORRELATION) == set()
     project.edit("workflow/scripts/score.py", "scores.write(", "score = 1 * score\n    scores.write(")
     assert project.plan(SLIDING_WINDOW, CORRELATION) == DYNAMICS | {"score km", "sweep km"}

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from pipeline_lib.analyse.sweeps import COLUMNS
 from tests.workflow.conftest import CORRELATION, SLIDING_WINDOW
 
 TABLE = "results/digits/sliding_window.csv"
@@ -17,11 +18,12 @@ def read_table(project, path=TABLE):
 
 def test_the_table_of_the_sliding_window(finished):
     table = read_table(finished)
-    assert list(table.columns) == ["metric", "start", "size", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"]
+    assert list(table.columns) == list(COLUMNS)
     assert table.groupby("metric", sort=False).size().to_dict() == {"el2n": 2, "forget": 2, "km": 2, "random": 1, "full": 1}
     assert (table["runs"] == 2).all()
     assert table["accuracy_mean"].between(0.2, 1).all()
     assert (table["accuracy_low"] <= table["accuracy_mean"]).all()
+    assert table["gain_mean"].notna().tolist() == [True] * 6 + [False] * 2
 
 
 def test_a_sweep_says_what_each_run_was(finished):
@@ -30,7 +32,8 @@ def test_a_sweep_says_what_each_run_was(finished):
     assert runs["seed"].tolist() == [0, 1, 0, 1]
     assert (runs["kept"] == 575).all()
     assert (runs["steps"] == 5).all()
-    assert [f"accuracy_{digit}" for digit in range(10)] == list(runs.columns[-10:])
+    assert list(runs.columns[-20:]) == [f"{what}_{digit}" for what in ("accuracy", "kept") for digit in range(10)]
+    assert (runs[[f"kept_{digit}" for digit in range(10)]].sum(axis=1) == runs["kept"]).all()
     stored = list((finished.folder / "results/digits/runs").rglob("*.json"))
     assert set(runs["run"]) <= {path.stem for path in stored}
 

@@ -18,7 +18,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join([PROJECT, *filter(None, [os.environ.g
 
 from pipeline_lib import fingerprint
 from pipeline_lib import metrics as metric_files
-from pipeline_lib.config import BASELINES, NAME, Cifar, Derived, parse_study, plain
+from pipeline_lib.config import BASELINES, NAME, SWEPT, Cifar, Derived, parse_study, plain
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
 
@@ -35,6 +35,7 @@ wildcard_constraints:
     features="prototypes|backbone",
     k=r"\d+|classes|elbow",
     method="pearson|spearman",
+    experiment="|".join(SWEPT),
 
 
 # `gpu` limits what runs at the same time on one machine, not on a cluster
@@ -59,7 +60,7 @@ def dataset_section(dataset):
 
 
 def metric_of(metric):
-    if metric not in study.metrics:
+    if not study.has_metric(metric):
         raise WorkflowError(f"config.yaml has no metric {metric!r} under `metrics`; it has {one_of(study.metrics)}")
     return metric
 
@@ -95,7 +96,8 @@ def source_kind(dataset):
 def source_settings(dataset):
     """What reads a data set, and from where: nothing about how it is trained on."""
     section = dataset_section(dataset)
-    values = {k: v for k, v in plain(section).items() if k not in ("recipes", "swav", "ensemble", "obtain")}
+    unread = ("recipes", "swav", "ensemble", "experiments", "obtain")
+    values = {k: v for k, v in plain(section).items() if k not in unread}
     match source_kind(dataset):
         case "cifar":
             values["archive"] = f"data/archives/{section.source}.tar.gz"
@@ -130,12 +132,19 @@ def needs(metric):
     return metric_files.load(study.metric_function(metric_of(metric))).NEEDS
 
 
-def score_source(wildcards):
+def metric_module(metric):
+    return f"pipeline_lib.metrics.{study.metric_function(metric_of(metric))}"
+
+
+def ensemble_files(dataset):
+    return [f"results/{dataset}/dynamics/seed{seed}.h5" for seed in ensemble_seeds(dataset)]
+
+
+def sources_of(dataset, metric):
     """The files that a metric reads beside the data set."""
-    dataset, metric = wildcards.dataset, wildcards.metric
     match needs(metric):
         case "dynamics":
-            return [f"results/{dataset}/dynamics/seed{seed}.h5" for seed in ensemble_seeds(dataset)]
+            return ensemble_files(dataset)
         case "clusters":
             return [f"results/{dataset}/features/swav.h5", clusters_file(dataset, metric)]
     return []
@@ -147,5 +156,51 @@ def sweep_scores(wildcards):
     return {"scores": f"results/{wildcards.dataset}/scores/{wildcards.metric}.h5"}
 
 
-def drawn_metrics():
-    return [*study.swept_metrics(), *BASELINES]
+def drawn_metrics(dataset, experiment):
+    dataset_section(dataset)  # names the accepted ones if there is no such data set
+    return [*study.swept_metrics(dataset, experiment), *BASELINES]
+
+
+def sweep_files(dataset, experiment):
+    """The sweeps of an experiment: metric -> file."""
+    return {
+        metric: f"results/{dataset}/sweeps/{experiment}/{metric}.csv" for metric in drawn_metrics(dataset, experiment)
+    }
+
+
+def score_files(dataset):
+    return [f"results/{dataset}/scores/{metric}.h5" for metric in study.metrics]
+
+
+def noisy_twin(dataset):
+    """The data set with the same images and wrong labels."""
+    noisy = study.experiments_of(dataset).label_noise.noisy if dataset in study.datasets else None
+    if noisy is None:
+        raise WorkflowError(
+            f"datasets.{dataset}.experiments.label_noise.noisy: names no data set. Add one with `base: {dataset}` and "
+            "`flip_labels: 0.1`, and name it there"
+        )
+    return noisy
+
+
+def wrong_share(dataset):
+    return study.datasets[noisy_twin(dataset)].flip_labels
+
+
+def report_figures(dataset):
+    """The figures of a data set's report; each has its table beside it."""
+    dataset_section(dataset)
+    noise = ["label_noise", "noise_detection"] if study.experiments_of(dataset).label_noise.noisy else []
+    examples = [f"examples/{metric}" for metric in study.metrics if metric not in BASELINES]
+    return [
+        *("augmentations", "distributions", "reliability", "correlation_pearson", "correlation_spearman"),
+        *("data_map", "tsne", "elbow", *examples),
+        *("sliding_window", "prune_fixed", "prune_easiest", "area", "prune_hardest", "prune_stratified"),
+        *("clusters", "curriculum", *noise, "cost"),
+    ]
+
+
+def report_tables(dataset):
+    """The tables of a data set's report that have no figure."""
+    dataset_section(dataset)
+    return ["claims", "ranking"]

@@ -51,7 +51,7 @@ def score_settings(metric):
 
 def score_code(metric):
     source = metric_files.SOURCES[needs(metric)]
-    return code("score", f"pipeline_lib.metrics.{study.metric_function(metric_of(metric))}", *filter(None, [source]))
+    return code("score", metric_module(metric), *filter(None, [source]))
 
 
 @functools.cache
@@ -62,10 +62,17 @@ def score_lineage(dataset, metric):
     )
 
 
-def window_settings(metric):
-    """What a sweep uses of the experiment; a baseline knows no starts."""
-    unused = ("metrics", "starts") if metric in BASELINES else ("metrics",)
-    return {k: v for k, v in plain(study.experiments.sliding_window).items() if k not in unused}
+# what a sweep does not use of its experiment's section: the metrics' names, and what belongs to scores where there are none
+UNUSED = {"metrics", "k", "features"}
+UNUSED_BY_RANDOM = UNUSED | {"starts", "strata", "cutoff"}
+
+
+def sweep_settings(dataset, experiment, metric):
+    settings = plain(getattr(study.experiments_of(dataset), experiment))
+    if metric == "full":
+        return {"seeds": settings["seeds"]}
+    unused = UNUSED_BY_RANDOM if metric == "random" else UNUSED
+    return {k: v for k, v in settings.items() if k not in unused}
 
 
 def sweep_upstream(dataset, metric):
@@ -73,6 +80,18 @@ def sweep_upstream(dataset, metric):
 
 
 @functools.cache
-def sweep_lineage(dataset, metric):
-    before = sweep_upstream(dataset, metric)
-    return fingerprint.value(before, study.seed, window_settings(metric), recipe(dataset, "training"), code("sweep"))
+def sweep_lineage(dataset, experiment, metric):
+    settings, before = sweep_settings(dataset, experiment, metric), sweep_upstream(dataset, metric)
+    return fingerprint.value(before, study.seed, settings, recipe(dataset, "training"), code("sweep"))
+
+
+def sweeps_lineage(dataset, *experiments):
+    return [sweep_lineage(dataset, e, metric) for e in experiments for metric in drawn_metrics(dataset, e)]
+
+
+def scores_lineage(dataset):
+    return [score_lineage(dataset, metric) for metric in study.metrics]
+
+
+def ensemble_lineage(dataset):
+    return [dynamics_lineage(dataset), len(ensemble_seeds(dataset))]

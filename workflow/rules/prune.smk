@@ -6,15 +6,15 @@ rule sweep:
         unpack(sweep_scores),
         dataset="data/{dataset}/dataset.h5",
     output:
-        "results/{dataset}/sweeps/sliding_window/{metric}.csv",
+        "results/{dataset}/sweeps/{experiment}/{metric}.csv",
     log:
-        "results/{dataset}/logs/sweep/sliding_window/{metric}.log",
+        "results/{dataset}/logs/sweep/{experiment}/{metric}.log",
     conda:
         ENVIRONMENT
     resources:
         gpu=gpu_wanted,
     params:
-        settings=lambda w: window_settings(w.metric),
+        settings=lambda w: sweep_settings(w.dataset, w.experiment, w.metric),
         recipe=lambda w: recipe(w.dataset, "training"),
         study_seed=study.seed,
         runs=lambda w: f"results/{w.dataset}/runs",
@@ -22,6 +22,6 @@ rule sweep:
         code=code("sweep"),
         upstream=lambda w: sweep_upstream(w.dataset, w.metric),
     message:
-        "Sweep {wildcards.dataset} by {wildcards.metric}: train on every subset that is not in the run store"
+        "Train for {wildcards.experiment} of {wildcards.dataset} by {wildcards.metric} what is not in the run store"
     script:
         "../scripts/sweep.py"

@@ -4,7 +4,7 @@
 rule score:
     input:
         dataset="data/{dataset}/dataset.h5",
-        source=score_source,
+        source=lambda w: sources_of(w.dataset, w.metric),
     output:
         "results/{dataset}/scores/{metric}.h5",
     log:

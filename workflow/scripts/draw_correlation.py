@@ -1,7 +1,7 @@
 """Correlate all metrics with one another and draw the table."""
 
 from pipeline_lib import scores, storage
-from pipeline_lib.analyse.correlation import correlate
+from pipeline_lib.analyse.correlation import correlate, intervals
 from pipeline_lib.data.dataset import read_labels
 from pipeline_lib.draw import correlation, style
 from pipeline_lib.job import job
@@ -9,7 +9,10 @@ from pipeline_lib.job import job
 with job(snakemake.log[0]):
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
     files = zip(snakemake.params.metrics, snakemake.input.scores, strict=True)
-    table = correlate({metric: scores.read(path, fingerprint, len(labels)) for metric, path in files}, snakemake.wildcards.method)
-    figure = correlation.draw(table, snakemake.wildcards.dataset, snakemake.wildcards.method, len(labels))
+    values = {metric: scores.read(path, fingerprint, len(labels)) for metric, path in files}
+    method = snakemake.wildcards.method
+    table = correlate(values, method)
+    figure = correlation.draw(table, snakemake.wildcards.dataset, method, len(labels))
     style.save(figure, snakemake.output.figure)
     storage.write_csv(snakemake.output.table, table, index=True)
+    storage.write_csv(snakemake.output.intervals, intervals(values, method))

@@ -4,15 +4,15 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
+from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.record import record, write
-from pipeline_lib.learn.train import Data
 
 with job(snakemake.log[0]) as log:
     params, seed = snakemake.params, int(snakemake.wildcards.seed)
     device = devices.choose(snakemake.config.get("device", "auto"))
     dataset, fingerprint = read(snakemake.input[0])
     recipe = Recipe.model_validate(params.recipe)
-    logits, prediction, curves, trained = record(Data(dataset, recipe, device), recipe, params.study_seed, seed)
+    recorded = record(Data(dataset, recipe, device), recipe, Seeds(params.study_seed, "scoring", seed))
     attrs = {
         "dataset": fingerprint,
         "recipe": params.recipe,
@@ -20,9 +20,12 @@ with job(snakemake.log[0]) as log:
         "study_seed": params.study_seed,
         "code": params.code,
         "device": devices.name(device),
-        "seconds": trained.seconds,
-        "images_per_second": trained.images / trained.seconds,
+        "seconds": recorded.trained.seconds,
+        "recording_seconds": recorded.seconds,
+        "flops": recorded.trained.flops,
+        "recording_flops": recorded.trained.forward_flops * len(dataset.train_labels) * (recipe.epochs + 1),
+        "images_per_second": recorded.trained.images / recorded.trained.seconds,
     }
-    write(snakemake.output[0], logits, prediction, curves, attrs)
-    accuracy = curves["test_accuracy"][-1]
+    write(snakemake.output[0], recorded.arrays, recorded.curves, attrs)
+    accuracy = recorded.curves["test_accuracy"][-1]
     log.info("test accuracy %.4f, %.0f images/s on %s", accuracy, attrs["images_per_second"], attrs["device"])

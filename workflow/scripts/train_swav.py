@@ -20,6 +20,8 @@ with job(snakemake.log[0]):
         "study_seed": params.study_seed,
         "code": params.code,
         "device": devices.name(device),
+        "seconds": swav.seconds,
+        "flops": swav.flops,
         "ln_k": math.log(params.settings["prototypes"]),
     }
     arrays = {

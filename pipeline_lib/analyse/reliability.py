@@ -1,0 +1,101 @@
+"""How repeatable scores are: does another ensemble of the same recipe find the same examples hard?
+
+The seeds of the ensemble are split into random halves, each half scores every example, and the two scores are correlated:
+
+    r = Spearman correlation of the scores by the two halves, mean over splits
+    whole ensemble: n r / (1 + (n - 1) r),  n = seeds of the ensemble / seeds of a half
+
+Source: Spearman 1910 and Brown 1910 for the step up from a half to the whole.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from pipeline_lib.analyse.statistics import CONFIDENCE
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.rng import generator
+
+COLUMNS = ("metric", "seeds", "splits", "half_mean", "half_low", "half_high", "full", "note")
+ScoreOf = Callable[[Sequence[int]], np.ndarray]  # positions of seeds -> (N,) scores by these seeds alone
+
+
+class SplitHalf(NamedTuple):
+    """Agreement between two halves of an ensemble.
+
+    Attributes:
+        mean, low, high: Spearman correlation between the halves, -1..1: mean over splits and the range of the middle 95% of
+            them. The splits share seeds, so this is a spread over splits, not a confidence interval.
+        full: the mean stepped up to the whole ensemble.
+        splits: different splits that were looked at (four seeds have only three).
+    """
+
+    mean: float
+    low: float
+    high: float
+    full: float
+    splits: int
+
+
+def split_half(score_of: ScoreOf, seeds: int, splits: int, rng: np.random.Generator) -> SplitHalf:
+    """Correlate the scores of random halves of the ensemble.
+
+    Args:
+        score_of: scores all examples by some of the seeds, given by position: (N,) higher = harder.
+        seeds: of the ensemble, at least 2; of an odd number one is left out of every split.
+        splits: how many are drawn; a split that is drawn twice counts once.
+        rng: draws them.
+
+    Returns:
+        NaN where a half gives every example the same score.
+    """
+    half = seeds // 2
+    drawn = (rng.permutation(seeds) for _ in range(splits))
+    pairs = dict.fromkeys(tuple(sorted((tuple(sorted(p[:half])), tuple(sorted(p[half : 2 * half]))))) for p in drawn)
+    correlations = np.array([_spearman(score_of(a), score_of(b)) for a, b in pairs])
+    mean, tail = float(correlations.mean()), 0.5 - CONFIDENCE / 2
+    low, high = (float(value) for value in np.quantile(correlations, [tail, 1 - tail]))
+    longer = seeds / half
+    # halves that disagree (r < 0) have no step up: the formula has a pole there
+    full = longer * mean / (1 + (longer - 1) * mean) if mean >= 0 else float("nan")
+    return SplitHalf(mean, low, high, full, len(pairs))
+
+
+def _spearman(a: np.ndarray, b: np.ndarray) -> float:
+    if a.min() == a.max() or b.min() == b.max():
+        return float("nan")
+    return float(stats.spearmanr(a, b).statistic)
+
+
+def table(score_of: dict[str, ScoreOf], seeds: int, splits: int, study_seed: int) -> pd.DataFrame:
+    """Measure every metric that is computed from the ensemble; all on the same splits.
+
+    Args:
+        score_of: metric -> function as in `split_half`.
+        seeds: of the ensemble.
+        splits: how many to draw.
+        study_seed: what the splits derive from.
+
+    Returns:
+        One row per metric with `COLUMNS`; correlations NaN and the reason in `note` where nothing can be measured: fewer than
+        two seeds, a metric that needs two seeds in each half and has one, or a half without any order.
+    """
+    rows = []
+    for metric, scored_by in score_of.items():
+        found, note = SplitHalf(*[float("nan")] * 4, 0), ""
+        if seeds < 2:
+            note = "an ensemble of one seed has no halves"
+        else:
+            try:
+                found = split_half(scored_by, seeds, splits, generator(study_seed, "split halves"))
+            except PipelineError as error:
+                if seeds // 2 > 1:
+                    raise
+                note = f"halves of one seed are too small ({error})"
+        if not note and np.isnan(found.mean):
+            note = "a half gives every example the same score"
+        rows.append((metric, seeds, found.splits, found.mean, found.low, found.high, found.full, note))
+    return pd.DataFrame(rows, columns=COLUMNS)

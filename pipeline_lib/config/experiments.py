@@ -1,0 +1,135 @@
+"""The experiments: which subsets are trained on, how often, and by which metrics."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag, model_validator
+
+from pipeline_lib.config.section import Positive, PositiveShare, Section, Share, word_or
+
+Metrics = Annotated[
+    Annotated[list[str], Field(min_length=1), Tag("(other)")] | Annotated[Literal["all"], Tag("(word)")],
+    word_or(list, ("all",), "a list of metrics"),
+    Field(description="`all`: every configured metric but the baseline `random`"),
+]
+InnerShare = Annotated[float, Field(gt=0, lt=1)]
+Clusters = Annotated[
+    Annotated[Positive, Tag("(other)")] | Annotated[Literal["classes", "elbow"], Tag("(word)")],
+    word_or(int, ("classes", "elbow"), "a number of clusters"),
+]
+
+
+def _once(key: str, values: list) -> None:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise ValueError(f"{key}: {value} is given twice")
+
+
+class Experiment(Section):
+    """What every experiment says about its trainings."""
+
+    seeds: Annotated[int, Field(ge=1, description="trainings per point")] = 3
+    metrics: Metrics = "all"
+    balanced: Annotated[
+        list[bool],
+        Field(min_length=1, description="true: the rule inside every class, so that all lose the same share; both are drawn"),
+    ] = [False]
+    budget: Annotated[
+        list[Literal["epochs", "steps"]],
+        Field(min_length=1, description="epochs: fewer examples, fewer steps; steps: as many as on all data; both are drawn"),
+    ] = ["epochs"]
+    missing_classes: Annotated[
+        Literal["error", "allow"], Field(description="what to do when a class has no example in a kept subset")
+    ] = "error"
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> "Experiment":
+        for key in type(self).model_fields:
+            if isinstance(getattr(self, key), list):
+                _once(key, getattr(self, key))
+        return self
+
+
+class SlidingWindow(Experiment):
+    """Train on windows of the examples in the order of their difficulty."""
+
+    size: PositiveShare = 0.4
+    starts: Annotated[list[Share], Field(min_length=1)] = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+
+    @model_validator(mode="after")
+    def _windows_fit(self) -> "SlidingWindow":
+        for start in self.starts:
+            if start + self.size > 1 + 1e-9:
+                raise ValueError(
+                    f"the window {start} + {self.size} leaves the data; starts must be at most {round(1 - self.size, 10)}"
+                )
+        return self
+
+
+class Prune(Experiment):
+    """Leave growing shares of the examples out: the easiest (prune_easiest) or the hardest (prune_hardest)."""
+
+    shares: Annotated[list[InnerShare], Field(min_length=1, description="pruned")] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+
+
+class PruneStratified(Prune):
+    """Coverage-centric selection: drop the hardest `cutoff`, then spread the budget over strata of equal width."""
+
+    strata: Positive = 50
+    cutoff: Annotated[float, Field(ge=0, lt=1, description="share of the hardest examples never taken")] = 0.1
+
+    @model_validator(mode="after")
+    def _enough_is_left(self) -> "PruneStratified":
+        for share in self.shares:
+            if share < self.cutoff - 1e-9:
+                raise ValueError(f"shares: {share} is less than the cutoff {self.cutoff} that is pruned anyway")
+        return self
+
+
+class PruneFixed(Experiment):
+    """Leave one share of the easiest out and follow the test accuracy from epoch to epoch."""
+
+    share: InnerShare = 0.5
+
+
+class ClusterCounts(Experiment):
+    """Prune the easiest by `km` with several numbers of clusters."""
+
+    metrics: Literal["all"] = "all"  # its metrics are the numbers of clusters
+    k: Annotated[list[Clusters], Field(min_length=1, description="numbers of clusters")] = [5, "classes", 100, "elbow"]
+    features: Literal["prototypes", "backbone"] = "prototypes"
+    shares: Annotated[list[InnerShare], Field(min_length=1, description="pruned")] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+
+
+class Curriculum(Experiment):
+    """Begin with the easiest or the hardest examples and add the others bit by bit, as many steps as on all data."""
+
+    begin: Annotated[InnerShare, Field(description="share of the examples in the first epochs")] = 0.5
+    add: Annotated[InnerShare, Field(description="share added each time")] = 0.1
+    every: Annotated[
+        int | None, Field(ge=1, description="epochs between two additions; without it, the first half of all epochs is divided")
+    ] = None
+    budget: list[Literal["steps"]] = ["steps"]
+
+
+class LabelNoise(Section):
+    """The sliding window beside that of the same data with wrong labels, and how well metrics find these."""
+
+    noisy: Annotated[str | None, Field(description="the data set with the wrong labels: `base:` this one, and `flip_labels:`")] = (
+        None
+    )
+
+
+class Experiments(Section):
+    """Every experiment has a section of its own; a data set may change single keys under its own `experiments:`."""
+
+    sliding_window: SlidingWindow = SlidingWindow()
+    prune_easiest: Prune = Prune()
+    prune_hardest: Prune = Prune()
+    prune_fixed: PruneFixed = PruneFixed()
+    prune_stratified: PruneStratified = PruneStratified(shares=[0.3, 0.5, 0.7, 0.8, 0.9])
+    clusters: ClusterCounts = ClusterCounts()
+    curriculum: Curriculum = Curriculum()
+    label_noise: LabelNoise = LabelNoise()
+
+
+SWEPT = tuple(name for name, field in Experiments.model_fields.items() if issubclass(field.annotation, Experiment))

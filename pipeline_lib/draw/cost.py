@@ -1,0 +1,75 @@
+"""The figure of what pruning costs and when it pays."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from pipeline_lib.analyse.area import rule_in_words
+from pipeline_lib.analyse.sweeps import VARIANT
+from pipeline_lib.draw import style
+from pipeline_lib.draw.style import plt
+
+SHARING = 100  # trainings that share the scoring in the second panel: a search over models or settings (chosen)
+
+
+def draw(table: pd.DataFrame, dataset: str) -> Figure:
+    """Draw accuracy against cost, once with all of the scoring and once with a hundredth of it.
+
+    Args:
+        table: as made by `pipeline_lib.analyse.cost.ledger`; drawn is its first variant, classes as they fall and
+            equal epochs unless the study has no such runs.
+        dataset: its name, for the title.
+    """
+    curves = table[table["metric"] != "full"]
+    first = curves[VARIANT].iloc[0]
+    curves = curves[(curves[VARIANT] == first).all(axis=1)]
+    full, runs = table[table["metric"] == "full"].iloc[0], int(curves["runs"].min())
+    figure, panels = plt.subplots(1, 2, figsize=(14, 6), sharey=True)
+    for axes, sharing in zip(panels, (1, SHARING), strict=True):
+        _panel(axes, curves, full, sharing)
+    panels[0].set_ylabel("test accuracy (%)")
+    panels[0].set_title("a single training pays for the scoring", loc="left")
+    panels[1].set_title(f"{SHARING} trainings share the scoring", loc="left")
+    panels[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="easiest pruned by")
+    figure.suptitle(f"{dataset}: accuracy against what it costs, scoring included", x=0.01, ha="left", fontsize=13)
+    shares = curves["point"].dropna()
+    note = "bars: 95% t-interval of the mean" if runs > 1 else "no intervals: a single run per point"
+    figure.supxlabel(
+        f"points along a line: {shares.min():.0%} to {shares.max():.0%} pruned, from right to left, {rule_in_words(*first)}\n"
+        f"mean of {runs} trainings; {note}; cost: floating-point operations",
+        fontsize=9,
+        color="#555555",
+    )
+    return figure
+
+
+def _panel(axes, curves: pd.DataFrame, full: pd.Series, sharing: int) -> None:
+    metrics = [metric for metric in dict.fromkeys(curves["metric"]) if metric != "random"]
+    for metric in ["random", *metrics]:
+        rows = curves[curves["metric"] == metric].sort_values("point")
+        cost = (rows["training_flops"] + rows["scoring_flops"] / sharing) / full["training_flops"]
+        if metric == "random":
+            colour, dashes = style.BASELINES["random"]
+            look = {"color": colour, "linestyle": dashes, "linewidth": 1.8}
+        else:
+            look = {**style.look(metric, metrics), "linewidth": 1.4, "markersize": 5}
+        axes.plot(cost, 100 * rows["accuracy_mean"], label=metric, **look)
+        axes.vlines(cost, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=look["color"], linewidth=1, alpha=0.6)
+    axes.plot(1, 100 * full["accuracy_mean"], "*", color="black", markersize=13, label="all data", zorder=4)
+    axes.vlines(1, 100 * full["accuracy_low"], 100 * full["accuracy_high"], color="black", linewidth=2.5, zorder=3)
+    axes.axvline(1, color="black", linewidth=1, zorder=1)
+    axes.annotate(
+        "pruning begins to save\nto the left of this line",
+        (1, 0.02),
+        xytext=(-5, 0),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="right",
+        fontsize=9,
+        color="#555555",
+    )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("cost of one model (1 = a training on all data)")

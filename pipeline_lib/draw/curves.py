@@ -1,0 +1,102 @@
+"""The figures of experiments that follow the test accuracy from epoch to epoch."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pipeline_lib.draw import style
+from pipeline_lib.draw.style import plt
+
+SPREAD = 0.72  # of the distance between two metrics, taken up by the dots of one
+BASELINE_NAMES = {"random": "random", "full": "all data"}
+
+
+def draw(panels: dict[str, pd.DataFrame], title: str) -> Figure:
+    """Draw test accuracy against the epoch, and at the right the last epoch alone, enlarged, with its intervals.
+
+    Args:
+        panels: title -> rows of `pipeline_lib.analyse.sweeps.curves`, the baselines among them.
+        title: of the whole figure: data set and question.
+    """
+    metrics = list(dict.fromkeys(name for table in panels.values() for name in table["metric"]))
+    drawn = [name for name in metrics if name not in style.BASELINES]
+    wide = len(panels) + 1
+    figure, grid = plt.subplots(
+        1, wide, figsize=(5.6 * len(panels) + 4.6, 5.8), squeeze=False, gridspec_kw={"width_ratios": [5.6] * len(panels) + [4.2]}
+    )
+    for axes, (name, table) in zip(grid[0], panels.items(), strict=False):
+        if axes is not grid[0][0]:
+            axes.sharey(grid[0][0])
+        _curves(axes, table, drawn)
+        axes.set_title(name, loc="left")
+    _last_epoch(grid[0][-1], panels, metrics, drawn)
+    handles, labels = grid[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", title="difficulty by")
+    runs = int(min(table["runs"].min() for table in panels.values()))
+    bars = "bars: 95% t-interval" if runs > 1 else "no intervals: a single run"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    figure.supxlabel(f"lines and points: mean of {runs} training{'s' * (runs > 1)}; {bars}", fontsize=9, color="#555555")
+    return figure
+
+
+def _line(name: str, drawn: list[str]) -> dict:
+    if name in style.BASELINES:
+        colour, dashes = style.BASELINES[name]
+        return {"color": colour, "linestyle": dashes, "linewidth": 1.8, "label": BASELINE_NAMES[name]}
+    return {**style.look(name, drawn), "linewidth": 1.5, "markersize": 4, "label": name}
+
+
+def _curves(axes: Axes, table: pd.DataFrame, drawn: list[str]) -> None:
+    for name in dict.fromkeys(table["metric"]):
+        rows = table[table["metric"] == name].sort_values("epoch")
+        axes.plot(rows["epoch"], 100 * rows["accuracy_mean"], **_line(name, drawn))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("test accuracy (%)")
+
+
+def _last_epoch(axes: Axes, panels: dict[str, pd.DataFrame], metrics: list[str], drawn: list[str]) -> None:
+    """Dots with intervals, best at the top; of several panels the first is filled, the others hollow below it."""
+    last = {name: table[table["epoch"] == table["epoch"].max()].set_index("metric") for name, table in panels.items()}
+    first = next(iter(last.values()))
+    order = sorted(metrics, key=lambda metric: first["accuracy_mean"].get(metric, 0))
+    for place, rows in enumerate(last.values()):
+        for height, metric in enumerate(order):
+            if metric not in rows.index or (place and metric in style.BASELINES):
+                continue
+            look, row = _line(metric, drawn), rows.loc[metric]
+            y = height + ((len(last) - 1) / 2 - place) * SPREAD / len(last)
+            fill = look["color"] if place == 0 else "white"
+            axes.plot(
+                100 * row["accuracy_mean"], y, look.get("marker", "|"), color=look["color"], markerfacecolor=fill, markersize=7
+            )
+            axes.hlines(y, 100 * row["accuracy_low"], 100 * row["accuracy_high"], color=look["color"], linewidth=1.3, alpha=0.7)
+    axes.set_yticks(range(len(order)), [BASELINE_NAMES.get(name, name) for name in order])
+    axes.set_xlabel("test accuracy after the last epoch (%)")
+    names = list(last)
+    several = {1: "", 2: f"\n(hollow: {names[-1]})"}.get(len(names), "\n(downwards: the panels from the left)")
+    axes.set_title("after the last epoch" + several, loc="left")
+
+
+def panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Split a table into panels: one for each variant and, of a curriculum, for each end that it begins at.
+
+    Args:
+        table: as made by `pipeline_lib.analyse.sweeps.curves`.
+
+    Returns:
+        Title (empty where there is nothing to tell apart) -> rows, the baselines in each.
+    """
+    is_baseline = table["metric"].isin(style.BASELINES)
+    own, full = table[~is_baseline], table[table["metric"] == "full"]
+    split = {}
+    for (balanced, budget), rows in own.groupby(["balanced", "budget"], sort=True):
+        random = table[(table["metric"] == "random") & (table["balanced"] == balanced) & (table["budget"] == budget)]
+        words = ["the same share of every class" if balanced else "classes as they fall"] * (own["balanced"].nunique() > 1)
+        words += [f"as many {budget} as on all data"] * (own["budget"].nunique() > 1)
+        several = rows["point"].nunique() > 1
+        for point, there in rows.groupby("point", sort=True):
+            title = ", ".join([*([f"begins with the {point}"] if several else []), *words])
+            split[title] = pd.concat([there, random, full])
+    return split

@@ -1,0 +1,35 @@
+"""Images and names of a data set inside a figure."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+SMALL = 64  # pixels: below, enlarged images keep their square pixels; above, they are reduced smoothly
+
+
+def show(axes: Axes, image: np.ndarray) -> None:
+    """Show one image without axes.
+
+    Args:
+        axes: where.
+        image: (C, H, W) uint8, one or three channels.
+    """
+    picture = image.transpose(1, 2, 0) if len(image) == 3 else image[0]
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest" if min(image.shape[1:]) < SMALL else "antialiased")
+    blank(axes)
+
+
+def blank(axes: Axes) -> None:
+    """Take ticks, frame and background away."""
+    axes.set(xticks=[], yticks=[], facecolor="none")
+    axes.spines[:].set_visible(False)
+
+
+def shown_of(shown: int, examples: int) -> str:
+    """Return how many of the training examples a figure shows, in words."""
+    return f"all {examples:,} training examples" if shown == examples else f"{shown:,} of {examples:,} training examples"
+
+
+def short(name: str, longest: int) -> str:
+    """Return a class name cut to at most `longest` characters, a dollar sign being no formula."""
+    cut = name if len(name) <= longest else f"{name[: longest - 1]}…"
+    return cut.replace("$", r"\$")

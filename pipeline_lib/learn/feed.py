@@ -1,0 +1,133 @@
+"""The data set on the device, and the batches fed from it.
+
+Everything random is drawn on the CPU from (study seed, purpose, run seed) for all examples of the data set and then
+restricted to the kept ones: a subset sees a subset of the same sequence, on every device.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from pipeline_lib.config import Recipe
+from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.learn import augment
+from pipeline_lib.rng import generator
+
+
+class Seeds(NamedTuple):
+    """What everything random in a training derives from.
+
+    Attributes:
+        study: the study's seed.
+        purpose: "scoring" or "training"; a member of the ensemble and a pruned training of the same number share nothing.
+        run: number of the training; equal numbers start from equal weights and see examples in the same order.
+    """
+
+    study: int
+    purpose: str
+    run: int
+
+
+class Data:
+    """A data set on the device, shared by all trainings of a job.
+
+    Args:
+        dataset: the canonical data set.
+        recipe: says how pixels are normalised.
+        device: where everything lives.
+    """
+
+    def __init__(self, dataset: Dataset, recipe: Recipe, device: torch.device):
+        mean, std = _normalisation(dataset.train_images, recipe)
+        self.classes, self.device = dataset.classes, device
+        (height, size), padding = dataset.train_images.shape[2:], recipe.augmentation.crop_padding
+        if height != size:
+            raise PipelineError(f"images must be square to be trained on, not {height} x {size}. Crop or resize them")
+        if padding >= size:
+            raise PipelineError(
+                f"the recipe's `augmentation.crop_padding` of {padding} must be less than the images' {size} pixels"
+            )
+        self.train = augment.Images(dataset.train_images, mean, std, device)
+        self.test = augment.Images(dataset.test_images, mean, std, device)
+        self.train_labels = torch.from_numpy(dataset.train_labels).to(device)
+        self.test_labels = torch.from_numpy(dataset.test_labels).to(device)
+
+
+def _normalisation(images: np.ndarray, recipe: Recipe) -> tuple[list[float], list[float]]:
+    """Return (mean, std) per channel for pixels scaled to 0..1."""
+    channels = images.shape[1]
+    if recipe.normalise == "none":
+        return [0.0] * channels, [1.0] * channels
+    if recipe.normalise == "dataset":
+        counts = [np.bincount(images[:, c].ravel(), minlength=256) for c in range(channels)]
+        levels = np.arange(256) / 255
+        mean = [float(np.average(levels, weights=n)) for n in counts]
+        std = [float(np.sqrt(np.average((levels - m) ** 2, weights=n))) or 1.0 for n, m in zip(counts, mean, strict=True)]
+        return mean, std
+    if len(recipe.normalise.mean) != channels or len(recipe.normalise.std) != channels:
+        raise PipelineError(
+            f"the recipe's `normalise` has {len(recipe.normalise.mean)} means and {len(recipe.normalise.std)} deviations, "
+            f"the images have {channels} channel(s)"
+        )
+    return recipe.normalise.mean, recipe.normalise.std
+
+
+class Feed:
+    """Hand out one epoch after another.
+
+    Args:
+        data: the data set on its device.
+        recipe: batch and augmentation.
+        seeds: determine orders and augmentation.
+    """
+
+    def __init__(self, data: Data, recipe: Recipe, seeds: Seeds):
+        self._data, self._recipe = data, recipe
+        self._orders, self._changes = generator(*seeds, "order"), generator(*seeds, "augmentation")
+        self._left: tuple[torch.Tensor, augment.Draw] | None = None
+        self._last_fitted: np.ndarray | None = None
+
+    def epoch(self, fitted: np.ndarray, images: int, steps: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the batches of one epoch: (images (B, C, H, W) float32, labels (B,)).
+
+        An epoch of more images than there are examples passes over them again, in a new order and newly augmented; what
+        is left of the last pass begins the next epoch, unless that is to see other examples.
+
+        Args:
+            fitted: (M,) positions of the examples to train on.
+            images: how many images the epoch has.
+            steps: how many batches they make; they differ in size by at most one, so that no small last batch spoils the
+                statistics of batch normalisation.
+        """
+        carried = self._left if np.array_equal(fitted, self._last_fitted) else None
+        index, change = carried or self._pass(fitted)
+        while len(index) < images:
+            more, its_change = self._pass(fitted)
+            index, change = torch.cat([index, more]), change.then(its_change)
+        self._left = (index[images:], change.at(slice(images, None))) if len(index) > images else None
+        self._last_fitted = fitted
+        return batches(self._data, index[:images], change, self._recipe, steps)
+
+    def _pass(self, fitted: np.ndarray) -> tuple[torch.Tensor, augment.Draw]:
+        """Return the examples in a new order and what happens to each."""
+        is_fitted = np.zeros(self._data.train.examples, dtype=bool)
+        is_fitted[fitted] = True
+        order = self._orders.permutation(len(is_fitted))
+        index = torch.from_numpy(order[is_fitted[order]]).to(self._data.device)
+        change = augment.draw(self._recipe.augmentation, len(is_fitted), self._changes, self._data.device)
+        return index, change.at(index)
+
+
+def batches(data: Data, index: torch.Tensor, change: augment.Draw, recipe: Recipe, count: int) -> Iterator:
+    """Yield the examples at `index` (M,), each with its change, in `count` batches of equal size (or one less)."""
+    parts = torch.tensor_split(index, count)
+    at_once, done = data.train.chunk(recipe.batch), 0
+    for first in range(0, count, at_once):
+        sizes = [len(part) for part in parts[first : first + at_once]]
+        group = slice(done, done + sum(sizes))
+        done = group.stop
+        images = data.train.augmented(index[group], change.at(group), recipe.augmentation)
+        yield from zip(images.split(sizes), data.train_labels[index[group]].split(sizes), strict=True)

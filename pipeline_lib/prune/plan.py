@@ -1,0 +1,171 @@
+"""Which trainings an experiment wants of one metric or baseline."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+
+from pipeline_lib.config import Recipe
+from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.prune import select
+from pipeline_lib.prune.select import exact
+from pipeline_lib.rng import generator
+
+NO_POINT = float("nan")  # where a baseline stands that has no place on the axis
+WITH_CURVE = ("prune_fixed", "curriculum")  # followed from epoch to epoch
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One training that an experiment wants.
+
+    Attributes:
+        point: where it stands on the figure's axis: a share, an end of the curriculum, or NaN for a baseline.
+        seed: run seed.
+        kept: (M,) positions of the kept examples, or a list with one such array per epoch.
+        balanced: whether every class keeps the same share.
+        budget: "epochs", or "steps" for as many as on all data.
+    """
+
+    point: float | str
+    seed: int
+    kept: np.ndarray | list[np.ndarray]
+    balanced: bool = False
+    budget: str = "epochs"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a rule is given: one metric (or the random baseline), one run seed, balanced or not.
+
+    Attributes:
+        score: (N,) higher = harder; None for the random baseline.
+        order: (N,) positions, easiest first, ties at random; of the random baseline a random order.
+        labels: (N,) if the rule is to be applied inside every class, else None.
+        rng: for rules that choose at random.
+    """
+
+    score: np.ndarray | None
+    order: np.ndarray
+    labels: np.ndarray | None
+    rng: np.random.Generator
+
+
+def plan(
+    experiment: str,
+    metric: str,
+    score: np.ndarray | None,
+    settings: dict,
+    recipe: Recipe,
+    dataset: Dataset,
+    study_seed: int,
+    what: str,
+) -> list[Planned]:
+    """List the trainings of one metric or baseline, everything checked before the first of them.
+
+    Args:
+        experiment: its name in config.yaml.
+        metric: its name; or "random" (a fresh random order for every seed) or "full".
+        score: (N,) higher = harder; None for a baseline.
+        settings: the experiment's section.
+        recipe: for the batch, and the epochs of a curriculum.
+        dataset: for labels and class names.
+        study_seed: what ties and random orders derive from.
+        what: experiment, data set and metric, for messages.
+
+    Raises:
+        PipelineError: all scores are the same, a subset is smaller than a batch or than what was asked for, or a class has
+            no example in a subset and `missing_classes` is "error".
+    """
+    if score is not None and score.min() == score.max():
+        raise PipelineError(
+            f"{what}: every example has the same score ({score[0]:g}), so there is no order to prune by. Leave this metric out "
+            f"of `experiments.{experiment}.metrics`, or score earlier in the training (its `epoch`, or `ensemble.epochs`)"
+        )
+    examples = len(dataset.train_labels)
+    if metric == "full":
+        return [Planned(NO_POINT, seed, np.arange(examples)) for seed in range(settings["seeds"])]
+    planned = []
+    for balanced, seed in product(settings["balanced"], range(settings["seeds"])):
+        request = _request(metric, score, dataset.train_labels, balanced, study_seed, seed)
+        for point, kept in _subsets(experiment, request, settings, recipe, what):
+            _check(kept, settings, recipe, dataset, what if point != point else f"{what}, {point}")
+            planned += [Planned(point, seed, kept, balanced, budget) for budget in settings["budget"]]
+    return sorted(planned, key=lambda run: (str(run.point), run.balanced, run.budget, run.seed))
+
+
+def _request(metric: str, score: np.ndarray | None, labels: np.ndarray, balanced: bool, study_seed: int, seed: int) -> Request:
+    if metric == "random":
+        order = generator(study_seed, "random subset", seed).permutation(len(labels))
+    else:
+        order = select.difficulty_order(score, generator(study_seed, "ties", metric, seed))
+    return Request(score, order, labels if balanced else None, generator(study_seed, "choice", metric, seed))
+
+
+def _subsets(
+    experiment: str, request: Request, settings: dict, recipe: Recipe, what: str
+) -> Iterator[tuple[float | str, np.ndarray | list[np.ndarray]]]:
+    """Yield (point, kept) for every point of an experiment."""
+    order, labels, at_random = request.order, request.labels, request.score is None
+    shares = settings["shares"] if "shares" in settings else [settings.get("share")]
+    match experiment:
+        case "sliding_window":
+            # one random subset stands for all starts
+            for point, start in [(NO_POINT, 0)] if at_random else zip(settings["starts"], settings["starts"], strict=True):
+                yield point, select.window(order, start, settings["size"], labels)
+        case "curriculum":
+            sizes = curriculum(settings, recipe.epochs, what)
+            for point, direction in [(NO_POINT, order)] if at_random else [("easiest", order), ("hardest", order[::-1])]:
+                yield point, _growing(direction, sizes, labels)
+        case "prune_stratified" if not at_random:
+            rule = (settings["strata"], settings["cutoff"], request.rng, labels)
+            for share in shares:
+                yield share, select.stratified(request.score, 1 - exact(share), *rule)
+        case _:
+            for share in shares:
+                from_easiest = experiment == "prune_hardest" or at_random  # a random subset is the same in every experiment
+                yield share, select.window(order, 0 if from_easiest else share, 1 - exact(share), labels)
+
+
+def curriculum(settings: dict, epochs: int, what: str) -> list[Fraction]:
+    """Return the share of the examples in each epoch.
+
+    Args:
+        settings: `begin`, `add`, `every` (None: the additions fill the first half of the epochs).
+        epochs: of the recipe.
+        what: for the message.
+
+    Raises:
+        PipelineError: the epochs are over before all data are in.
+    """
+    steps, share = [], exact(settings["begin"])
+    while share < 1:
+        steps.append(share)
+        share += exact(settings["add"])
+    every = settings["every"] or max(1, epochs // 2 // len(steps))
+    if every * len(steps) >= epochs:
+        raise PipelineError(
+            f"{what}: {len(steps)} additions, one every {every} epoch(s), do not fit into the {epochs} epochs of the recipe. "
+            "Choose a larger `add`, a smaller `every`, or more epochs"
+        )
+    grown = [step for step in steps for _ in range(every)]
+    return grown + [Fraction(1)] * (epochs - len(grown))
+
+
+def _growing(order: np.ndarray, sizes: list[Fraction], labels: np.ndarray | None) -> list[np.ndarray]:
+    subsets = {size: select.window(order, 0, size, labels) for size in set(sizes)}
+    return [subsets[size] for size in sizes]
+
+
+def _check(kept: np.ndarray | list[np.ndarray], settings: dict, recipe: Recipe, dataset: Dataset, what: str) -> None:
+    smallest = min(kept, key=len) if isinstance(kept, list) else kept
+    if len(smallest) < recipe.batch:
+        raise PipelineError(
+            f"{what}: {len(smallest)} examples are fewer than one batch of {recipe.batch}. Prune less, or lower the recipe's "
+            "`batch`"
+        )
+    if settings["missing_classes"] == "error" and not isinstance(kept, list):  # a curriculum sees all classes in the end
+        select.require_all_classes(kept, dataset.train_labels, dataset.class_names, what)

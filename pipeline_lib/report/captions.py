@@ -1,0 +1,290 @@
+"""The words of the report: for every figure and table a title, what was done, what is on the axes, and what stands behind a point.
+
+Written for a reader who never saw the code. The order of `SECTIONS` and, inside a section, of `CAPTIONS` is the order of the page.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pipeline_lib.errors import PipelineError, one_of
+from pipeline_lib.report import behind
+
+# section -> heading, first paragraph
+SECTIONS = {
+    "data": ("Data set", "What the study was given: images, labels, and what was changed on purpose."),
+    "metrics": (
+        "Metrics",
+        "A metric gives every training example one number, its score. All scores are oriented alike: higher means harder.",
+    ),
+    "examples": (
+        "Examples",
+        "The images themselves, as each metric orders them. Above an image stand the given label and the score, and what the "
+        "networks of the ensemble believe.",
+    ),
+    "experiments": (
+        "Experiments",
+        "In every experiment networks are trained from scratch on a chosen part of the training data and tested on the same "
+        "untouched test set. The baselines are a random choice of as many examples, and all data.",
+    ),
+    "noise": ("Label noise", "What wrong labels do to the experiments, and how well the metrics find them."),
+    "cost": ("Cost", "What scoring and training take, and when pruning saves anything."),
+    "claims": ("Claims", "The conclusions of the thesis that this pipeline follows, judged by what was computed here."),
+    "ranking": ("Ranking", "Every training example with its scores and ranks: what to look at first in one's own data."),
+    "more": ("Further tables", "Tables of the study without a figure of their own."),
+}
+
+
+@dataclass(frozen=True)
+class Caption:
+    """The words of one figure.
+
+    Attributes:
+        section: key of `SECTIONS`.
+        title: a few words.
+        paragraph: what was done.
+        axes: what is on the axes, or in rows and columns.
+        behind: the figure's table -> what stands behind a point and what the bars mean.
+    """
+
+    section: str
+    title: str
+    paragraph: str
+    axes: str
+    behind: Callable[[pd.DataFrame], str]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The words of a table without a figure."""
+
+    section: str
+    title: str
+    paragraph: str
+
+
+SHARE_AXES = "Across: the share of the training data left out; up: test accuracy after the last epoch. Baselines are dashed."
+PAIRED = "All metrics share the seeds, so that equal seeds start from equal weights."
+
+CAPTIONS = {
+    "augmentations": Caption(
+        "data",
+        "Augmentation",
+        "In training, every image is changed at random each time it is shown, as the recipe says (crop, flip, rotation). "
+        "Here are originals and what the network may see in their place. Test images, and images that are scored, are "
+        "never changed.",
+        "Columns: training images of different classes. Rows: the original, then one random draw each.",
+        behind.pictures,
+    ),
+    "tsne": Caption(
+        "data",
+        "The images in feature space",
+        "SwAV learned features from the images alone, without a label. t-SNE lays a sample of training examples out in the "
+        "plane so that neighbours stay neighbours. Groups of one colour are classes that the features tell apart; the "
+        "size of a group and the distance between far groups mean nothing.",
+        "Both axes: t-SNE coordinates, without a unit. Colour: the given label.",
+        behind.points,
+    ),
+    "reliability": Caption(
+        "metrics",
+        "How reproducible is a score?",
+        "The seeds of the ensemble are split at random into two halves; each half scores all examples, and the two scores "
+        "are correlated. From that, the Spearman-Brown formula foretells the correlation between two whole ensembles. "
+        "Where it is low, the order of the examples is luck.",
+        "Rows: metrics. Across: Spearman correlation, 1 is the same order. Filled: two halves; open: whole ensembles (estimate).",
+        behind.halves,
+    ),
+    "correlation_spearman": Caption(
+        "metrics",
+        "Do the metrics agree? Ranks",
+        "The ranks that two metrics give to the training examples are correlated. As all scores are oriented alike, "
+        "agreement is positive. Only the order counts here, not the distances between scores.",
+        "Rows and columns: metrics. Cells: Spearman correlation, from -1 (opposite order) over 0 to 1 (same order).",
+        behind.correlated,
+    ),
+    "correlation_pearson": Caption(
+        "metrics",
+        "Do the metrics agree? Values",
+        "The scores themselves are correlated, as the thesis did. As all scores are oriented alike, agreement is positive. "
+        "A few extreme scores can move this number; the ranks above are robust against them.",
+        "Rows and columns: metrics. Cells: Pearson correlation, from -1 over 0 to 1.",
+        behind.correlated,
+    ),
+    "distributions": Caption(
+        "metrics",
+        "How are the scores distributed?",
+        "One histogram per metric over all training examples. A bar that towers over the others is a block of ties: examples "
+        "that the metric cannot tell apart. Where such a block is cut, the choice inside it is drawn at random.",
+        "Across: the score in the metric's own unit, easy to the left and hard to the right; up: number of training examples.",
+        behind.scored,
+    ),
+    "data_map": Caption(
+        "metrics",
+        "Data map",
+        "For every example, the probability that the networks give to its label is followed through the epochs (Dataset "
+        "Cartography). Its mean is the confidence, its spread the variability. Examples at the top are easy to learn, "
+        "at the bottom left hard to learn (among them wrong labels), and at the right ambiguous.",
+        "Across: variability; up: confidence, 0 to 1. Colour: the share of epochs and seeds that predict the label. At the edges: "
+        "how many examples lie where.",
+        behind.points,
+    ),
+    "elbow": Caption(
+        "metrics",
+        "How many clusters?",
+        "The metric km is the distance to the nearest k-means centre in SwAV's features and needs a number of centres. The "
+        "clustering ran for a range of numbers; the bend of the curve, after which one centre more gains little, is taken.",
+        "Across: the number of clusters; up: inertia, the sum of squared distances to the nearest centre.",
+        behind.tried,
+    ),
+    "sliding_window": Caption(
+        "experiments",
+        "Sliding window",
+        "Every metric orders the training examples from the easiest to the hardest. A window of fixed size slides along this "
+        "order, and networks are trained on the window alone. Windows on the left hold only easy examples, windows on "
+        f"the right only hard ones. {PAIRED}",
+        "Across: where the window begins in the order of difficulty; up: test accuracy after the last epoch. "
+        "Dashed: a random window of the same size, and all data.",
+        behind.trainings,
+    ),
+    "prune_easiest": Caption(
+        "experiments",
+        "Leaving out the easiest",
+        "A growing share of the easiest examples is left out, and networks are trained on the rest. A metric is of use "
+        f"where its line lies above a random choice of as many examples. {PAIRED}",
+        SHARE_AXES,
+        behind.trainings,
+    ),
+    "area": Caption(
+        "experiments",
+        "Area under the curves of leaving out the easiest",
+        "One number per metric for the experiment above: the mean accuracy over the shares from 10% to 70% (composite "
+        "Simpson rule), divided by the accuracy of all data at the same seed. An area of 1 means that nothing was lost.",
+        "Rows: metrics. Across: relative area, and its difference to random.",
+        behind.areas,
+    ),
+    "prune_hardest": Caption(
+        "experiments",
+        "Leaving out the hardest",
+        "A growing share of the hardest examples is left out, beside the same with the easiest. Among the hardest are both the "
+        f"most informative examples and the wrong labels; which of them weighs more is seen here. {PAIRED}",
+        SHARE_AXES + " One panel per end.",
+        behind.trainings,
+    ),
+    "prune_fixed": Caption(
+        "experiments",
+        "One share left out, epoch by epoch",
+        "A fixed share of the easiest examples is left out, and the test accuracy is followed through the training. The "
+        "figure shows whether a difference at the end is stable or a matter of the epoch at which one stops.",
+        "Across: epoch; up: test accuracy. The last panel holds the accuracies after the last epoch. Baselines are dashed.",
+        behind.trainings,
+    ),
+    "prune_stratified": Caption(
+        "experiments",
+        "Stratified selection",
+        "Coverage-centric selection (CCS): a share of the hardest examples is dropped as likely noise, and the rest of the "
+        "budget is spread evenly over strata of the score, so that easy, middling and hard examples all stay in. It was made for "
+        f"large shares left out, where keeping only the hardest fails. {PAIRED}",
+        SHARE_AXES,
+        behind.trainings,
+    ),
+    "clusters": Caption(
+        "experiments",
+        "How much does the number of clusters matter?",
+        "The metric km was computed with several numbers of clusters (also with as many as there are classes, and with the "
+        "number from the elbow). Each time the easiest examples were left out and networks trained on the rest.",
+        SHARE_AXES,
+        behind.trainings,
+    ),
+    "curriculum": Caption(
+        "experiments",
+        "Curriculum",
+        "Nothing is left out for good: training begins with the easiest or with the hardest examples, and the others are added "
+        "bit by bit until all are in. Every training takes as many optimiser steps as one on all data, with which it "
+        "is compared.",
+        "Across: epoch; up: test accuracy; one panel per direction. The last panel holds the accuracies after the last epoch. "
+        "Baselines are dashed.",
+        behind.trainings,
+    ),
+    "label_noise": Caption(
+        "noise",
+        "The sliding window with wrong labels",
+        "The sliding window once more on the same images, after a seeded share of the training labels was moved to another "
+        "class; scores and trainings both see the wrong labels. The test labels are right. If a metric ranks wrong labels as "
+        "hard, its last windows suffer most.",
+        "Across: where the window begins in the order of difficulty; up: test accuracy. One panel for the labels as they are, one "
+        "with wrong labels among them.",
+        behind.trainings,
+    ),
+    "noise_detection": Caption(
+        "noise",
+        "How well do the metrics find wrong labels?",
+        "It is known which labels were moved, so the scores can be tested as detectors: does a wrong label score higher than a "
+        "right one? AUROC is the chance that it does (0.5 is guessing); average precision is the share of wrong labels "
+        "among the hardest, averaged over all wrong labels; precision at 1, 5 and 10% is that share among the hardest 1, 5 "
+        "and 10%; missed is the share of wrong labels that are not among as many of the hardest examples as there are wrong "
+        "labels.",
+        "Rows: metrics. One panel per measure; dashed: guessing.",
+        behind.detections,
+    ),
+    "cost": Caption(
+        "cost",
+        "Accuracy against the whole cost",
+        "A score is not free: the ensemble, or SwAV and k-means, must be trained first. The cost of a pruned training is set "
+        "here together with that of its scores, once in full and once shared by many trainings on the same subset.",
+        "Across: floating-point operations in multiples of one training on all data (logarithmic); up: test accuracy. Points "
+        "along a line: shares pruned. Left of the line at 1, pruning saves.",
+        behind.trainings,
+    ),
+}
+
+TABLES = {
+    "claims": Heading(
+        "claims",
+        "Verdicts",
+        "A difference above 0 speaks for the claim. Supported: its whole 95% interval does (or lies beyond the limit that is "
+        "named). Contradicted: the whole interval speaks against it. Undecided: neither. Not tested: this study lacks what the "
+        "claim is about.",
+    ),
+    **{
+        f"correlation_{method}_intervals": Heading(
+            "metrics",
+            f"Intervals of the {method.capitalize()} correlations",
+            "Two-sided 95% intervals by Fisher's z. They cover the draw of the examples, not that of the trainings.",
+        )
+        for method in ("spearman", "pearson")
+    },
+    "ranking": Heading("ranking", "Training examples", ""),  # shown as two tables with words of their own
+}
+
+
+def caption(name: str) -> Caption:
+    """Return the words of a figure.
+
+    Args:
+        name: as under results/{dataset}/, without suffix; `examples/{metric}` for any metric.
+
+    Raises:
+        PipelineError: there are none for this name.
+    """
+    if name.startswith("examples/"):
+        metric = name.removeprefix("examples/")
+        return Caption(
+            "examples",
+            f"By {metric}",
+            f"Training images that {metric} finds easiest and hardest, and those whose label is likely wrong, the hardest first. "
+            "The belief is the class with the largest mean probability over the networks; it is marked where it is not the label.",
+            "Three groups of images; the score grows with difficulty.",
+            behind.pictures,
+        )
+    if name not in CAPTIONS:
+        raise PipelineError(
+            f"pipeline_lib/report/captions.py has no words for the figure {name}; it has them for "
+            f"{one_of(CAPTIONS)} and examples/(metric)"
+        )
+    return CAPTIONS[name]
+
+
+def heading(name: str) -> Heading:
+    """Return the words of a table without a figure; a name not known here keeps its name as the title."""
+    return TABLES.get(name, Heading("more", name.replace("_", " "), ""))

@@ -1,0 +1,139 @@
+"""What to read first: the study in a handful of sentences, each made from a table and left out where there is none."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from pipeline_lib.analyse import area
+from pipeline_lib.analyse.sweeps import BASELINES
+from pipeline_lib.report.build import Points
+
+Tables = dict[str, pd.DataFrame]
+
+
+def points(tables: Tables, wrong: np.ndarray | None) -> Points:
+    """Say what was found.
+
+    Args:
+        tables: name -> table, of figures and others alike.
+        wrong: (N,) bool, labels known to be wrong, or None where none are known.
+    """
+    said = [(subject, sentence(tables)) for subject, sentence in SENTENCES if sentence(tables)]
+    if "ranking" in tables:
+        said.insert(min(2, len(said)), ("Labels to look at", mislabelled(tables["ranking"], wrong)))
+    return Points(said)
+
+
+def best_window(tables: Tables) -> str | None:
+    """Say which window of the order of difficulty trained best, and how it compares with a random one."""
+    if "sliding_window" not in tables:
+        return None
+    table = tables["sliding_window"]
+    windows = table[~table["metric"].isin(BASELINES)]
+    best = windows.loc[windows["accuracy_mean"].idxmax()]
+    text = (
+        f"The best {_percent(best['kept_share'], 0)} of the data are those from {_percent(best['point'], 0)} on in the order of "
+        f"difficulty by {best['metric']}{_variant(best)}: {_accuracy(best)} test accuracy, {_trainings(best['runs'])}."
+    )
+    if pd.notna(best["gain_mean"]):
+        text += f" That is {_gain(best)} a random choice of as many examples"
+        text += ": no difference is shown." if best["gain_low"] <= 0 <= best["gain_high"] else "."
+    full = table[table["metric"] == "full"]
+    if len(full):
+        text += f" All data reach {_accuracy(full.iloc[0])}."
+    if len(windows) > 1:
+        text += f" It is the best of {len(windows)} windows, and the best of many looks better than it is."
+    return text
+
+
+def areas(tables: Tables) -> str | None:
+    """Say which metrics are better than random when the easiest examples are left out."""
+    return area.sentence(tables["area"]) if "area" in tables else None
+
+
+def mislabelled(ranking: pd.DataFrame, wrong: np.ndarray | None) -> str:
+    """Say how many labels are doubted, by which rule, and how right that is where it can be known.
+
+    Args:
+        ranking: `index`, `likely_mislabelled` and `rule` of all N examples.
+        wrong: (N,) bool, labels known to be wrong, or None.
+    """
+    flag = ranking["likely_mislabelled"].to_numpy(dtype=bool)
+    text = f"{flag.sum():,} of {len(flag):,} training examples ({_percent(flag.mean(), 1)}) are likely mislabelled"
+    text += f": {ranking.loc[flag, 'rule'].iloc[0]}." if flag.any() else "."
+    if wrong is not None:
+        hits = int((flag & wrong[ranking["index"].to_numpy()]).sum())
+        text += f" {wrong.sum():,} labels are known to be wrong; {hits:,} of them are among the doubted."
+    return text
+
+
+def break_even(tables: Tables) -> str | None:
+    """Say when pruning pays: the first choice that loses nothing visible, and how many trainings must share its scoring."""
+    if "cost" not in tables:
+        return None
+    table = tables["cost"]
+    full = table[table["metric"] == "full"].iloc[0]
+    has_interval = pd.notna(full["accuracy_low"])
+    floor = full["accuracy_low"] if has_interval else full["accuracy_mean"]
+    reference = "where the interval of all data begins" if has_interval else "that of all data"
+    rule = f"mean accuracy at least {_percent(floor, 1)}, {reference}"
+    paying = table[~table["metric"].isin(BASELINES) & np.isfinite(table["trainings_to_break_even"])]
+    paying = paying[paying["accuracy_mean"] >= floor]
+    if paying.empty:
+        return f"No pruned training saves anything without a visible loss ({rule})."
+    best = paying.loc[paying["trainings_to_break_even"].idxmin()]
+    trainings = math.ceil(best["trainings_to_break_even"])
+    saves = f"as soon as {trainings:,} trainings share its scoring" if trainings > 1 else "from the first training on"
+    return (
+        f"Leaving out {_percent(best['point'], 0)} by {best['metric']}{_variant(best)} loses nothing visible ({rule}) "
+        f"and saves {saves}. One training, scoring included, takes {best['relative_cost']:.2g} times the arithmetic of one on all "
+        "data."
+    )
+
+
+def verdicts(tables: Tables) -> str | None:
+    """Say how the thesis's claims fared."""
+    if "claims" not in tables:
+        return None
+    counts = tables["claims"]["verdict"].value_counts(sort=False)
+    order = [verdict for verdict in ("supported", "contradicted", "undecided", "not tested") if verdict in counts]
+    return f"Of {counts.sum()} claims: {', '.join(f'{counts[verdict]} {verdict}' for verdict in order)}."
+
+
+SENTENCES: list[tuple[str, Callable[[Tables], str | None]]] = [
+    ("The best window", best_window),
+    ("Leaving out the easiest", areas),
+    ("When pruning pays", break_even),
+    ("The thesis's claims", verdicts),
+]
+
+
+def _percent(share: float, digits: int) -> str:
+    return f"{100 * share:.{digits}f}%"
+
+
+def _accuracy(row: pd.Series) -> str:
+    """An accuracy with its interval, where there is one."""
+    mean = _percent(row["accuracy_mean"], 1)
+    if pd.isna(row["accuracy_low"]):
+        return mean
+    return f"{mean} (95% interval {100 * row['accuracy_low']:.1f} to {100 * row['accuracy_high']:.1f})"
+
+
+def _gain(row: pd.Series) -> str:
+    """A paired difference to random in words, with its interval."""
+    gain, low, high = (100 * row[f"gain_{part}"] for part in ("mean", "low", "high"))
+    text = f"{abs(gain):.1f} percentage points {'above' if gain >= 0 else 'below'}"
+    return text if math.isnan(low) else f"{text} ({low:+.1f} to {high:+.1f}, paired by seed)"
+
+
+def _trainings(runs: float) -> str:
+    return "a single training" if runs == 1 else f"the mean of {int(runs)} trainings"
+
+
+def _variant(row: pd.Series) -> str:
+    """What sets the row apart from the plain rule: over all classes, equal epochs."""
+    words = [word for word, said in (("inside every class", row["balanced"]), ("equal steps", row["budget"] == "steps")) if said]
+    return f" ({', '.join(words)})" if words else ""

@@ -1,0 +1,215 @@
+"""The claims of the thesis: each verdict on tables made to deserve it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from pipeline_lib.analyse import claims
+from pipeline_lib.analyse.claims import CLAIMS, COLUMNS, THESIS_METRICS, judge
+from tests.unit.sweep_tables import full, sweep
+
+OF_SEED = np.linspace(-0.02, 0.02, 5)  # what a seed does to all of its runs; pairing takes it out
+JITTER = np.array([0.001, -0.001, 0.0005, -0.0005, 0.0])
+
+
+def runs(curve):
+    """Make a sweep from the true accuracy at each point."""
+    return sweep({point: accuracy + OF_SEED + np.roll(JITTER, round(10 * point)) for point, accuracy in curve.items()})
+
+
+def pruned(gain):
+    """Make prune_easiest or prune_hardest: random, and metrics that gain over it by a function of the share."""
+    shares = [0.1, 0.2, 0.3, 0.5, 0.7]
+    random = {share: 0.9 - 0.1 * share for share in shares}
+    sweeps = {"random": runs(random), "full": full(*(0.9 + OF_SEED))}
+    for place, metric in enumerate(THESIS_METRICS):
+        sweeps[metric] = runs({share: accuracy + gain(share) - 0.002 * place for share, accuracy in random.items()})
+    return sweeps
+
+
+def windows(curve):
+    return {metric: runs(curve) for metric in THESIS_METRICS} | {"random": full(*(0.8 + OF_SEED))}
+
+
+def verdict(claim, **tables):
+    return row(claim, **tables)["verdict"]
+
+
+def row(claim, **tables):
+    return judge(tables).set_index("claim").loc[claim]
+
+
+RISING = pruned(lambda share: 0.05 * share)  # always better than random
+FALLING = pruned(lambda share: -0.2 * share)
+THE_THESIS = pruned(lambda share: 0.1 * share if share <= 0.5 else -0.1)
+EQUAL = pruned(lambda share: 0.005)
+
+
+def test_without_tables_every_claim_is_there_and_not_tested_with_a_reason():
+    table = judge({})
+    assert tuple(table.columns) == COLUMNS
+    assert len(table) == len(CLAIMS) == 10
+    assert (table["verdict"] == "not tested").all()
+    assert table["computed"].str.len().min() > 10
+    assert table[["difference", "low", "high", "runs"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("claim", ["half is enough", "a fifth is free"])
+def test_pruning_the_easiest_is_almost_free_and_beats_random(claim):
+    assert verdict(claim, prune_easiest=THE_THESIS) == "supported"
+    assert verdict(claim, prune_easiest=FALLING) == "contradicted"
+
+
+def test_a_loss_beyond_a_point_contradicts_even_what_beats_random():
+    gains = pruned(lambda share: 0.02)  # at half: 2 points above random, 3 below all data
+    found = row("half is enough", prune_easiest=gains)
+    assert found["verdict"] == "contradicted"
+    assert found["difference"] == pytest.approx(-0.03, abs=0.001)
+    assert found["high"] < -0.01
+    assert "best of 6 metrics less all data, 50% pruned: -3.0" in found["computed"]
+    assert "best of 6 metrics less random, 50% pruned: +2.0" in found["computed"]
+
+
+def test_the_best_of_several_metrics_has_a_bonferroni_interval():
+    found = row("half is enough", prune_easiest={name: RISING[name] for name in ("el2n", "std", "random", "full")})
+    lows, highs = [], []
+    for metric in ("el2n", "std"):
+        at_half = RISING[metric].query("point == 0.5")["accuracy"].to_numpy() - RISING["full"]["accuracy"].to_numpy()
+        low, high = stats.t.interval(1 - 0.05 / 2, 4, loc=at_half.mean(), scale=stats.sem(at_half))
+        lows.append(low)
+        highs.append(high)
+    decides = (found["low"], found["high"])
+    assert decides == pytest.approx((max(lows), max(highs)))
+    assert found["runs"] == 5
+
+
+def test_among_many_metrics_that_are_random_few_are_found_better():
+    rng, repeats = np.random.default_rng(0), 400
+    found = 0
+    for _ in range(repeats):
+        random, *metrics = (pd.Series(values) for values in rng.normal(size=(9, 5)))
+        found += claims._extreme(np.max, {place: (metric, random) for place, metric in enumerate(metrics)}, "").low > 0
+    assert found / repeats < 0.04  # 2.5% at most; without the correction it is 12%
+
+
+def test_pruning_too_much_of_the_easy():
+    assert verdict("not too much", prune_easiest=THE_THESIS) == "supported"
+    assert verdict("not too much", prune_easiest=RISING) == "contradicted"
+    assert verdict("not too much", prune_easiest=EQUAL) == "undecided"
+    few = {name: table[~(table["point"] > 0.5)] for name, table in RISING.items()}
+    assert row("not too much", prune_easiest=few)["computed"] == "no pruned share from 0.6 was swept"
+
+
+def test_harder_windows_are_better_but_for_the_hardest():
+    claim = "harder is better"
+    assert verdict(claim, sliding_window=windows({0: 0.7, 0.5: 0.9, 0.6: 0.8})) == "supported"
+    assert verdict(claim, sliding_window=windows({0: 0.9, 0.5: 0.7, 0.6: 0.6})) == "contradicted"
+    still_rising = row(claim, sliding_window=windows({0: 0.7, 0.5: 0.8, 0.6: 0.9}))
+    assert still_rising["verdict"] == "contradicted"
+    assert still_rising["difference"] == pytest.approx(-0.1, abs=0.001)
+    assert verdict(claim, sliding_window=windows({0: 0.7, 0.5: 0.8})) == "not tested"
+
+
+def test_easy_if_little_hard_if_much():
+    claim = "little: easy, much: hard"
+    hard_first = pruned(lambda share: 0.02 if share < 0.5 else -0.05)
+    easy_first = pruned(lambda share: -0.02 if share < 0.5 else 0.05)
+    assert verdict(claim, prune_easiest=hard_first, prune_hardest=easy_first) == "supported"
+    assert verdict(claim, prune_easiest=easy_first, prune_hardest=hard_first) == "contradicted"
+    # hard examples better at both ends: one half of the claim holds, the other does not
+    assert verdict(claim, prune_easiest=RISING, prune_hardest=FALLING) == "contradicted"
+    assert "prune_hardest" in row(claim, prune_easiest=RISING)["computed"]
+
+
+def test_hard_examples_are_needed():
+    found = row("hard ones are needed", prune_hardest=FALLING)
+    assert found["verdict"] == "supported"
+    assert "70% of the hardest pruned" in found["computed"]
+    assert verdict("hard ones are needed", prune_hardest=RISING) == "contradicted"
+
+
+def detection(el2n, pred_sum):
+    columns = ("metric", "auroc", "auroc_low", "auroc_high")
+    rows = [(name, value, value - 0.02, value + 0.02) for name, value in (("el2n", el2n), ("pred_sum", pred_sum))]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_noise_is_found_and_better_by_el2n():
+    claim = "noise is found"
+    assert verdict(claim, noise_detection=detection(0.95, 0.85)) == "supported"
+    assert verdict(claim, noise_detection=detection(0.95, 0.93)) == "undecided"
+    assert verdict(claim, noise_detection=detection(0.85, 0.95)) == "contradicted"
+    assert verdict(claim, noise_detection=detection(0.6, 0.4)) == "contradicted"
+    found = row(claim, noise_detection=detection(0.95, 0.85))
+    assert found["runs"] is pd.NA  # the interval is over examples
+    assert verdict(claim, noise_detection=detection(0.95, 0.85).iloc[:1]) == "not tested"
+
+
+def test_noise_that_is_found_makes_the_hardest_windows_worse():
+    tables = {"noise_detection": detection(0.95, 0.85)}
+    falls, rises = windows({0.5: 0.9, 0.6: 0.7}), windows({0.5: 0.7, 0.6: 0.9})
+    assert verdict("noise is found", **tables, noisy_sliding_window=falls) == "supported"
+    assert verdict("noise is found", **tables, noisy_sliding_window=rises) == "contradicted"
+    assert verdict("noise is found", **tables, noisy_sliding_window=windows({0: 0.9})) == "supported"  # without these windows
+
+
+def correlations(smallest):
+    rows = [("el2n", "std", 0.8, 0.79, 0.81), ("el2n", "flip", smallest, smallest - 0.01, smallest + 0.01), ("el2n", "km", 0, 0, 0)]
+    return pd.DataFrame(rows, columns=["metric_a", "metric_b", "correlation", "low", "high"])
+
+
+@pytest.mark.parametrize(("smallest", "expected"), [(0.65, "supported"), (0.605, "undecided"), (0.4, "contradicted")])
+def test_the_weakest_correlation_of_the_four_decides(smallest, expected):
+    found = row("metrics agree", correlation=correlations(smallest))
+    assert found["verdict"] == expected
+    assert found["difference"] == smallest
+
+
+def test_km_works_without_labels_and_with_the_elbow():
+    claim = "no labels needed"
+    assert verdict(claim, prune_easiest=RISING) == "supported"
+    assert verdict(claim, prune_easiest=FALLING) == "contradicted"
+    better, same = runs({0.2: 0.95, 0.5: 0.93}), runs({0.2: 0.9, 0.5: 0.88})
+    good = {"km_prototypes_elbow": same, "km_prototypes_5": same, "random": same}
+    bad = {"km_prototypes_elbow": same, "km_prototypes_5": better, "random": same}
+    assert verdict(claim, prune_easiest=RISING, clusters=good) == "supported"
+    found = row(claim, prune_easiest=RISING, clusters=bad)
+    assert found["verdict"] == "contradicted"
+    assert found["difference"] == pytest.approx(-0.05, abs=0.001)
+    assert verdict(claim, prune_easiest=RISING, clusters={"km_prototypes_5": better}) == "supported"  # no elbow to judge
+    assert (
+        verdict(claim, prune_easiest=RISING, clusters={"km_prototypes_5": runs({0.1: 0.9}), "km_prototypes_elbow": same})
+        == "not tested"
+    )
+    assert "none of km was swept" in row(claim, prune_easiest={"el2n": same, "random": same})["computed"]
+
+
+def test_a_single_run_decides_nothing():
+    single = {name: table[table["seed"] == 0] for name, table in RISING.items()}
+    found = row("half is enough", prune_easiest=single)
+    assert found["verdict"] == "undecided"
+    assert "no interval" in found["computed"]
+
+
+def test_other_variants_do_not_count():
+    balanced = {name: table.assign(balanced=True) for name, table in RISING.items() if name != "full"}
+    found = row("half is enough", prune_easiest=balanced | {"full": RISING["full"]})
+    assert found["verdict"] == "not tested"
+    assert "classes as they fall" in found["computed"]
+
+
+EARLY = [(0.7, 0.8, "supported"), (0.5, 0.7, "undecided"), (0.1, 0.2, "contradicted")]
+PAIR = ("metric_a", "metric_b", "correlation", "low", "high")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(0.7, 0.8, "supported"), (0.5, 0.7, "undecided"), (0.1, 0.2, "contradicted")]
+)
+def test_difficulty_is_known_early_if_an_early_score_agrees_with_the_final_one(low, high, expected):
+    table = pd.DataFrame([("el2n", "el2n_early", (low + high) / 2, low, high)], columns=PAIR)
+    found = row("known early", correlation=table)
+    assert found["verdict"] == expected
+    assert "another network was not tested" in found["computed"]
+    assert verdict("known early", correlation=table.assign(metric_b="std")) == "not tested"
+    assert verdict("known early", prune_easiest=RISING) == "not tested"

@@ -1,0 +1,65 @@
+"""The cost ledger by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline_lib.analyse.cost import COLUMNS, ledger
+from pipeline_lib.analyse.statistics import share_interval
+from pipeline_lib.errors import PipelineError
+from tests.unit.sweep_tables import FULL_FLOPS, FULL_SECONDS, full, sweep
+
+SCORING = pd.DataFrame({"metric": ["el2n", "km"], "seconds": [30.0, 50.0], "flops": [4 * FULL_FLOPS, 0.0]})
+
+
+def sweeps():
+    both = pd.concat([sweep({0.5: [0.8, 0.9], 0.2: [0.9, 0.9]}), sweep({0.5: [0.85, 0.87]}, budget="steps")])
+    return {"random": sweep({0.5: [0.7, 0.8]}), "el2n": both, "km": sweep({0.5: [0.6, 0.6]}), "full": full(0.9, 0.92)}
+
+
+def row(table, metric, point, budget="epochs"):
+    here = (table["metric"] == metric) & (table["budget"] == budget)
+    [found] = table[here & (table["point"].isna() if np.isnan(point) else table["point"] == point)].to_dict("records")
+    return found
+
+
+def test_by_hand():
+    table = ledger(sweeps(), SCORING)
+    assert tuple(table.columns) == COLUMNS
+    half = row(table, "el2n", 0.5)
+    assert (half["kept_share"], half["runs"]) == (0.5, 2)
+    assert (half["accuracy_mean"], half["accuracy_low"], half["accuracy_high"]) == pytest.approx(share_interval([0.8, 0.9]))
+    assert (half["training_seconds"], half["training_flops"]) == (FULL_SECONDS / 2, FULL_FLOPS / 2)
+    assert (half["total_seconds"], half["total_flops"]) == (35, 4.5 * FULL_FLOPS)
+    assert half["relative_cost"] == 4.5
+    assert half["trainings_to_break_even"] == 8  # each saves half a training, the scoring cost four
+
+
+def test_at_break_even_both_ways_cost_the_same():
+    for found in ledger(sweeps(), SCORING).to_dict("records"):
+        trainings = found["trainings_to_break_even"]
+        if np.isfinite(trainings):
+            assert found["scoring_flops"] + trainings * found["training_flops"] == pytest.approx(trainings * FULL_FLOPS)
+
+
+def test_baselines_need_no_scoring():
+    table = ledger(sweeps(), SCORING)
+    random, everything = row(table, "random", 0.5), row(table, "full", float("nan"))
+    assert (random["scoring_flops"], random["relative_cost"], random["trainings_to_break_even"]) == (0, 0.5, 0)
+    assert (everything["kept_share"], everything["relative_cost"]) == (1, 1)
+    assert everything["trainings_to_break_even"] == np.inf  # nothing is saved
+
+
+def test_as_many_steps_as_on_all_data_never_pay():
+    assert row(ledger(sweeps(), SCORING), "el2n", 0.5, "steps")["trainings_to_break_even"] == np.inf
+
+
+def test_scores_that_cost_nothing_pay_at_once():
+    assert row(ledger(sweeps(), SCORING), "km", 0.5)["trainings_to_break_even"] == 0
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(PipelineError, match="baseline full"):
+        ledger({"el2n": sweeps()["el2n"]}, SCORING)
+    with pytest.raises(PipelineError, match="no cost of scoring is given for flip; known: el2n, km"):
+        ledger(sweeps() | {"flip": sweeps()["km"]}, SCORING)

@@ -1,0 +1,107 @@
+"""The figures of areas, noise detection, reliability and cost hold what their tables say."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+
+from pipeline_lib.analyse.area import SHARES, areas
+from pipeline_lib.analyse.cost import ledger
+from pipeline_lib.draw import area, cost, noise_detection, reliability
+from tests.unit.sweep_tables import FULL_FLOPS, full, sweep
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def sweeps(seeds=3):
+    spread = np.linspace(0, 0.02, seeds)
+    named = {
+        name: sweep({s: top - 0.1 * s + spread for s in SHARES}) for name, top in (("random", 0.9), ("el2n", 0.8), ("km", 0.95))
+    }
+    return named | {"full": full(*(0.95 + spread))}
+
+
+def lines(axes):
+    return {line.get_label(): line for line in axes.lines}
+
+
+def test_areas_are_sorted_and_random_is_dashed():
+    table = areas(sweeps())
+    figure = area.draw(table, "digits")
+    left, right = figure.axes
+    assert [tick.get_text() for tick in left.get_yticklabels()] == ["el2n", "km"]  # from the bottom: the worst
+    for axes, quantity in ((left, "area_mean"), (right, "gain_mean")):
+        for metric in ("el2n", "km"):
+            assert lines(axes)[metric].get_xdata() == pytest.approx(table.set_index("metric").loc[metric, [quantity]].tolist())
+    assert lines(left)["random"].get_linestyle() == "--"
+    assert "3 training seeds" in figure.get_supxlabel()
+    assert "95% t-interval" in figure.get_supxlabel()
+
+
+def test_every_variant_has_its_own_row_of_areas():
+    given = {name: pd.concat([t, t.assign(balanced=True)]) if name != "full" else t for name, t in sweeps().items()}
+    figure = area.draw(areas(given), "digits")
+    assert [axes.get_title(loc="left") for axes in figure.axes[::2]] == [
+        "classes as they fall, as many epochs as on all data",
+        "the same share of every class, as many epochs as on all data",
+    ]
+
+
+def test_single_runs_claim_no_intervals():
+    assert "single run" in area.draw(areas(sweeps(1)), "digits").get_supxlabel()
+    scoring = pd.DataFrame({"metric": ["el2n", "km"], "seconds": 1.0, "flops": FULL_FLOPS})
+    assert "single run" in cost.draw(ledger(sweeps(1), scoring), "digits").get_supxlabel()
+
+
+def test_detection_is_sorted_by_auroc_beside_chance():
+    measures = list(noise_detection.PANELS)
+    values = {f"{m}{end}": [a, b] for m, a, b in ((m, 0.9, 0.7) for m in measures) for end in ("", "_low", "_high")}
+    values["auroc"] = [0.7, 0.9]
+    figure = noise_detection.draw(pd.DataFrame({"metric": ["a", "b"], **values, "examples": 200, "wrong": 20}), "digits")
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["a", "b"]
+    chance = [lines_of[-1].get_xdata()[0] for lines_of in (axes.lines for axes in figure.axes)]
+    assert chance == pytest.approx([0.5, 0.1, 10, 10, 10, 90])
+    assert figure.axes[2].lines[0].get_xdata() == pytest.approx([90])  # percent
+    assert "20 of 200 labels" in figure.get_suptitle()
+    assert "bootstrap" in figure.get_supxlabel()
+
+
+def test_reliability_shows_halves_and_estimate_and_what_could_not_be_measured():
+    rows = [("el2n", 10, 20, 0.8, 0.75, 0.85, 0.89, ""), ("std", 10, 0, *[np.nan] * 4, "no order")]
+    columns = ["metric", "seeds", "splits", "half_mean", "half_low", "half_high", "full", "note"]
+    figure = reliability.draw(pd.DataFrame(rows, columns=columns), "digits")
+    [axes] = figure.axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["std", "el2n"]
+    assert [text.get_text() for text in axes.texts] == ["not measured (see the table)"]
+    filled, estimate = [line for line in axes.lines if len(line.get_xdata()) and line.get_ydata()[0] == 1]
+    assert (filled.get_xdata()[0], estimate.get_xdata()[0]) == (0.8, 0.89)
+    assert estimate.get_fillstyle() == "none"
+    assert "middle 95% of the splits" in figure.get_supxlabel()
+    nothing = pd.DataFrame(rows[1:], columns=columns)
+    assert reliability.draw(nothing, "digits").axes[0].get_xlim() == pytest.approx((0, 1.03))
+
+
+def test_cost_counts_the_scoring_once_and_shared():
+    scoring = pd.DataFrame({"metric": ["el2n", "km"], "seconds": 1.0, "flops": [2 * FULL_FLOPS, 50 * FULL_FLOPS]})
+    alone, shared = cost.draw(ledger(sweeps(), scoring), "digits").axes
+    kept = 1 - np.array(SHARES)
+    assert lines(alone)["el2n"].get_xdata() == pytest.approx(kept + 2)
+    assert lines(alone)["km"].get_xdata() == pytest.approx(kept + 50)
+    assert lines(shared)["km"].get_xdata() == pytest.approx(kept + 0.5)
+    assert lines(alone)["random"].get_xdata() == pytest.approx(kept)
+    assert lines(alone)["all data"].get_xdata()[0] == 1
+    assert alone.get_xscale() == "log"
+    assert "begins to save" in alone.texts[0].get_text()
+    assert "100 trainings" in shared.get_title(loc="left")
+
+
+def test_cost_is_drawn_for_one_variant():
+    given = {name: pd.concat([t, t.assign(budget="steps")]) if name != "full" else t for name, t in sweeps().items()}
+    scoring = pd.DataFrame({"metric": ["el2n", "km"], "seconds": 1.0, "flops": FULL_FLOPS})
+    figure = cost.draw(ledger(given, scoring), "digits")
+    assert len(lines(figure.axes[0])["el2n"].get_xdata()) == len(SHARES)
+    assert "as many epochs" in figure.get_supxlabel()

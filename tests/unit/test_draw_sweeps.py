@@ -1,0 +1,255 @@
+"""Figures of sweeps and curves: one line per metric, dashed baselines, intervals, one panel per variant, all in words."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import pyplot as plt
+from matplotlib.colors import to_hex
+
+from pipeline_lib.analyse.sweeps import COLUMNS, CURVE_COLUMNS
+from pipeline_lib.draw import curves, style, sweeps
+
+NAN = float("nan")
+VARIANTS = [(balanced, budget) for balanced in (False, True) for budget in ("epochs", "steps")]
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def row(metric, point, kept_share, mean, runs=3, balanced=False, budget="epochs"):
+    spread = 0.02 if runs > 1 else NAN
+    return (metric, balanced, budget, point, kept_share, runs, mean, mean - spread, mean + spread, NAN, NAN, NAN)
+
+
+def windows(**options):
+    """A sliding window: the baselines are of no start."""
+    rows = [row(metric, start, 0.4, 0.5 + start / 2, **options) for metric in ("el2n", "mine") for start in (0, 0.3, 0.6)]
+    return pd.DataFrame([*rows, row("random", NAN, 0.4, 0.7, **options)], columns=COLUMNS)
+
+
+def pruned(**options):
+    """Growing shares pruned: random at every share."""
+    rows = [row(metric, share, 1 - share, 1 - share / 2, **options) for metric in ("el2n", "random") for share in (0.3, 0.6)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def with_full(*tables, runs=3):
+    return pd.concat([*tables, pd.DataFrame([row("full", NAN, 1.0, 0.9, runs=runs)], columns=COLUMNS)], ignore_index=True)
+
+
+def draw(table, experiment="sliding_window", prefix="", names=None):
+    return sweeps.draw(sweeps.variants(table, sweeps.axis(experiment, table), prefix), "digits: which window?", names)
+
+
+def lines(axes):
+    return {line.get_label(): line for line in axes.lines}
+
+
+def shown(figure):
+    return [axes for axes in figure.axes if axes.get_visible()]
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_one_line_per_metric_and_dashed_baselines():
+    [axes] = draw(with_full(windows())).axes
+    found = lines(axes)
+    assert list(found) == ["el2n", "mine", "random 40%", "all data"]
+    assert found["el2n"].get_ydata() == pytest.approx([50, 65, 80])
+    assert found["el2n"].get_xdata() == pytest.approx([0, 30, 60], abs=1)
+    assert "-" not in {found[name].get_linestyle() for name in ("random 40%", "all data")}
+    assert set(found["all data"].get_ydata()) == {90}
+    assert set(found["random 40%"].get_ydata()) == {70}
+
+
+def test_random_is_a_curve_where_it_has_points():
+    figure = draw(with_full(pruned()), "prune_easiest")
+    random = lines(figure.axes[0])["random"]
+    assert random.get_xdata() == pytest.approx([30, 60])
+    assert random.get_ydata() == pytest.approx([85, 70])
+    assert legend(figure) == ["el2n", "random", "all data"]
+
+
+def test_points_are_drawn_in_their_order_whatever_the_rows():
+    table = with_full(pruned()).iloc[::-1].reset_index(drop=True)
+    for line in lines(draw(table, "prune_easiest").axes[0]).values():
+        assert (np.diff(line.get_xdata()) > 0).all()
+
+
+def test_intervals_are_drawn_and_explained():
+    figure = draw(with_full(windows()))
+    [first, *_] = figure.axes[0].collections
+    low, high = first.get_segments()[0][:, 1]
+    assert (low, high) == pytest.approx((48, 52))
+    assert "mean of 3 trainings" in figure.get_supxlabel()
+    assert "95% t-interval" in figure.get_supxlabel()
+
+
+def test_a_single_run_claims_no_interval():
+    note = draw(with_full(windows(runs=1), runs=1)).get_supxlabel()
+    assert "mean of 1 training;" in note
+    assert "no intervals: a single run" in note
+
+
+def test_unequal_numbers_of_runs_are_told():
+    assert "mean of 2 to 5 trainings" in draw(with_full(windows(runs=2), runs=5)).get_supxlabel()
+
+
+def test_the_axis_of_a_window_says_its_size_and_where_the_easy_examples_are():
+    figure = draw(with_full(windows()))
+    label = figure.axes[0].get_xlabel()
+    assert "window of 40%" in label
+    assert label.index("easiest") < label.index("hardest")
+    assert figure.axes[0].get_ylabel() == "test accuracy (%)"
+    assert figure.get_suptitle() == "digits: which window?"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "what"),
+    [
+        ("prune_easiest", "the easiest"),
+        ("prune_hardest", "the hardest"),
+        ("clusters", "the easiest"),
+        ("prune_stratified", "evenly over all difficulties"),
+    ],
+)
+def test_the_axis_of_pruning_says_what_is_pruned(experiment, what):
+    label = draw(with_full(pruned()), experiment).axes[0].get_xlabel()
+    first, second = label.splitlines()
+    assert "pruned" in first
+    assert what in first
+    assert "% of the training set" in first
+    assert second.index("most data") < second.index("least data")
+
+
+def test_a_single_variant_is_one_panel_without_a_title():
+    [panel] = sweeps.variants(with_full(windows(balanced=True, budget="steps")), "x")
+    assert panel.title == ""
+    assert set(panel.table["metric"]) == {"el2n", "mine", "random", "full"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "titles"),
+    [
+        (VARIANTS[:2], ["as many epochs as on all data", "as many steps as on all data"]),
+        (VARIANTS[::2], ["classes as they fall", "the same share of every class"]),
+        (
+            VARIANTS,
+            [
+                "classes as they fall, as many epochs as on all data",
+                "classes as they fall, as many steps as on all data",
+                "the same share of every class, as many epochs as on all data",
+                "the same share of every class, as many steps as on all data",
+            ],
+        ),
+    ],
+    ids=["budgets", "balance", "both"],
+)
+def test_a_panel_for_every_variant_named_by_what_sets_it_apart(chosen, titles):
+    table = with_full(*(windows(balanced=balanced, budget=budget) for balanced, budget in chosen))
+    figure = draw(table)
+    assert [axes.get_title(loc="left") for axes in shown(figure)] == titles
+    assert legend(figure) == ["el2n", "mine", "random 40%", "all data"], "every metric once"
+    assert all(list(lines(axes)) == legend(figure) for axes in shown(figure)), "all data stand in every panel"
+    colours = [{name: to_hex(line.get_color()) for name, line in lines(axes).items()} for axes in shown(figure)]
+    assert all(of_panel == colours[0] for of_panel in colours)
+
+
+def test_panels_hold_the_rows_of_their_own_variant():
+    two = windows(budget="steps").assign(accuracy_mean=0.8, accuracy_low=0.78, accuracy_high=0.82)
+    first, second = shown(draw(with_full(windows(), two)))
+    assert lines(first)["el2n"].get_ydata() == pytest.approx([50, 65, 80])
+    assert lines(second)["el2n"].get_ydata() == pytest.approx([80, 80, 80])
+    assert first.get_ylim() == second.get_ylim(), "one scale"
+
+
+def test_a_place_without_a_panel_is_empty():
+    panels = sweeps.variants(with_full(windows()), "x", "digits") + sweeps.variants(
+        with_full(windows(), windows(balanced=True)), "x", "noisy"
+    )
+    figure = sweeps.draw(panels, "")
+    assert len(figure.axes) == 4
+    titles = [axes.get_title(loc="left") for axes in shown(figure)]
+    assert titles == ["digits", "noisy, classes as they fall", "noisy, the same share of every class"]
+
+
+def test_a_metric_can_have_a_longer_name_in_the_legend():
+    figure = draw(with_full(windows()), names={"mine": "mine, k = 10"})
+    assert legend(figure) == ["el2n", "mine, k = 10", "random 40%", "all data"]
+
+
+def followed(metric, point, last, runs=3, balanced=False, budget="epochs"):
+    means = [last / 2, last]
+    spread = 0.02 if runs > 1 else NAN
+    rows = [(metric, balanced, budget, point, epoch, runs, m, m - spread, m + spread) for epoch, m in enumerate(means, 1)]
+    return pd.DataFrame(rows, columns=CURVE_COLUMNS)
+
+
+def curriculum(**options):
+    own = [followed("el2n", "easiest", 0.6, **options), followed("el2n", "hardest", 0.8, **options)]
+    own += [followed("km", "easiest", 0.7, **options), followed("km", "hardest", 0.5, **options)]
+    return pd.concat([*own, followed("random", NAN, 0.65, **options)])
+
+
+def test_a_curriculum_has_a_panel_for_each_end_with_the_baselines_in_both():
+    panels = curves.panels(pd.concat([curriculum(budget="steps"), followed("full", NAN, 0.9)]))
+    assert list(panels) == ["begins with the easiest", "begins with the hardest"]
+    for title, table in panels.items():
+        assert sorted(table["metric"].unique()) == ["el2n", "full", "km", "random"]
+        own = table[~table["metric"].isin(style.BASELINES)]
+        assert set(own["point"]) == {title.split()[-1]}
+
+
+def test_one_share_is_one_panel_without_a_title():
+    table = pd.concat([followed("el2n", 0.5, 0.6), followed("random", 0.5, 0.65), followed("full", NAN, 0.9)])
+    [(title, rows)] = curves.panels(table).items()
+    assert title == ""
+    assert len(rows) == 6
+
+
+def test_variants_of_a_curve_have_their_own_random_runs():
+    tables = [
+        pd.concat([followed("el2n", 0.5, 0.6, balanced=balanced), followed("random", 0.5, share, balanced=balanced)])
+        for balanced, share in ((False, 0.5), (True, 0.7))
+    ]
+    panels = curves.panels(pd.concat([*tables, followed("full", NAN, 0.9)]))
+    assert list(panels) == ["classes as they fall", "the same share of every class"]
+    last = [table.query("metric == 'random' and epoch == 2")["accuracy_mean"].tolist() for table in panels.values()]
+    assert last == [[0.5], [0.7]]
+
+
+def test_curves_run_over_the_epochs_and_the_last_one_stands_alone_at_the_right():
+    figure = curves.draw(curves.panels(pd.concat([curriculum(), followed("full", NAN, 0.9)])), "digits")
+    *panels, last = figure.axes
+    assert [axes.get_title(loc="left") for axes in panels] == ["begins with the easiest", "begins with the hardest"]
+    for axes in panels:
+        assert list(lines(axes)) == ["el2n", "km", "random", "all data"]
+        assert lines(axes)["random"].get_linestyle() != "-"
+        assert lines(axes)["el2n"].get_xdata().tolist() == [1, 2]
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "test accuracy (%)")
+    assert lines(panels[0])["el2n"].get_ydata() == pytest.approx([30, 60])
+    assert lines(panels[1])["el2n"].get_ydata() == pytest.approx([40, 80])
+    assert [text.get_text() for text in last.get_yticklabels()] == ["el2n", "random", "km", "all data"], "best at the top"
+    assert last.get_xlabel() == "test accuracy after the last epoch (%)"
+    assert "hollow: begins with the hardest" in last.get_title(loc="left")
+    assert legend(figure) == ["el2n", "km", "random", "all data"]
+
+
+def test_the_last_epoch_shows_its_intervals():
+    figure = curves.draw(curves.panels(pd.concat([followed("el2n", 0.5, 0.6), followed("full", NAN, 0.9)])), "digits")
+    last = figure.axes[-1]
+    assert [line.get_xdata()[0] for line in last.lines] == pytest.approx([60, 90])
+    segments = [segment[:, 0].tolist() for collection in last.collections for segment in collection.get_segments()]
+    assert segments == [pytest.approx([58, 62]), pytest.approx([88, 92])]
+    assert "bars: 95% t-interval" in figure.get_supxlabel()
+    assert "mean of 3 trainings" in figure.get_supxlabel()
+
+
+def test_a_single_curve_claims_no_interval():
+    table = pd.concat([followed("el2n", 0.5, 0.6, runs=1), followed("full", NAN, 0.9, runs=1)])
+    assert "no intervals: a single run" in curves.draw(curves.panels(table), "digits").get_supxlabel()

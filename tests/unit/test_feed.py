@@ -1,0 +1,142 @@
+"""Batches: equal sizes, a subset sees a subset of the same sequence, repeated passes are fair, every epoch has its own examples."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline_lib.config import Recipe
+from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.learn import augment
+from pipeline_lib.learn.feed import Data, Feed, Seeds, batches
+from pipeline_lib.rng import generator
+
+CPU = torch.device("cpu")
+N = 70
+SEEDS = Seeds(0, "training", 0)
+
+
+def recipe(**changes) -> Recipe:
+    settings = {
+        "model": "small_cnn",
+        "optimiser": {"name": "sgd", "lr": 0.05},
+        "schedule": {"name": "constant"},
+        "epochs": 3,
+        "batch": 16,
+        "augmentation": {"crop_padding": 1, "flip": True, "rotation": 10},
+    }
+    return Recipe.model_validate(settings | changes)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Noise; every example has a label of its own, which says who was fed."""
+    images = np.random.default_rng(0).integers(0, 256, size=(N, 1, 8, 8), dtype=np.uint8)
+    labels = np.arange(N)
+    return Data(Dataset(images, labels, images, labels, [str(i) for i in labels], [str(i) for i in labels]), recipe(), CPU)
+
+
+def fed(data, kept, images=None, steps=5, seeds=SEEDS, epochs=3):
+    """What a feed hands out: for every epoch (examples in their order, their images); kept: one array, or one per epoch."""
+    feed, seen = Feed(data, recipe(), seeds), []
+    for subset in kept if isinstance(kept, list) else [kept] * epochs:
+        parts = list(feed.epoch(subset, images or len(subset), steps))
+        assert len(parts) == steps
+        seen.append((torch.cat([labels for _, labels in parts]).tolist(), torch.cat([images for images, _ in parts])))
+    return seen
+
+
+@pytest.mark.parametrize(("examples", "batch", "sizes"), [(70, 16, [14] * 5), (33, 16, [11] * 3), (10, 16, [10]), (17, 16, [9, 8])])
+def test_batches_differ_in_size_by_at_most_one(data, examples, batch, sizes):
+    settings = recipe(batch=batch)
+    change = augment.draw(settings.augmentation, N, np.random.default_rng(0), CPU)
+    count = -(-examples // batch)
+    assert [len(labels) for _, labels in batches(data, torch.arange(examples), change, settings, count)] == sizes
+
+
+def test_the_groups_that_are_sampled_at_once_leave_no_trace(data, monkeypatch):
+    together = fed(data, np.arange(N))
+    monkeypatch.setattr(augment.Images, "chunk", lambda self, batch: 2)
+    for (order, images), (order_again, images_again) in zip(together, fed(data, np.arange(N)), strict=True):
+        assert order == order_again
+        assert torch.equal(images, images_again)
+
+
+def test_an_epoch_sees_every_example_once_in_a_new_order_newly_changed(data):
+    (first, first_images), (second, second_images), _ = fed(data, np.arange(N))
+    assert sorted(first) == sorted(second) == list(range(N))
+    assert first != second
+    place = {example: position for position, example in enumerate(second)}
+    assert not torch.equal(first_images, second_images[[place[example] for example in first]])
+
+
+def test_a_subset_sees_a_subset_of_the_same_sequence(data):
+    """In the same order and changed alike: runs on different subsets can be compared in pairs."""
+    kept = np.arange(0, N, 3)
+    for (order, images), (some, of_some) in zip(fed(data, np.arange(N)), fed(data, kept, steps=2), strict=True):
+        is_kept = torch.tensor([example % 3 == 0 for example in order])
+        assert some == [example for example in order if example % 3 == 0]
+        assert torch.equal(of_some, images[is_kept])
+
+
+@pytest.mark.parametrize("other", [Seeds(1, "training", 0), Seeds(0, "scoring", 0), Seeds(0, "training", 1)])
+def test_study_purpose_and_run_each_give_another_order(data, other):
+    assert fed(data, np.arange(N))[0][0] != fed(data, np.arange(N), seeds=other)[0][0]
+
+
+@pytest.mark.parametrize("size", [2, 20, 23, 35, 69, 70])
+def test_repeated_passes_are_fair(data, size):
+    """As many images as all data have: after every image, no example was seen twice more often than another."""
+    kept = np.random.default_rng(1).permutation(N)[:size]
+    sequence = [example for order, _ in fed(data, kept, images=N) for example in order]
+    assert len(sequence) == 3 * N
+    passes = [sequence[begin : begin + size] for begin in range(0, len(sequence), size)]
+    assert all(set(whole) == set(kept) for whole in passes[: len(sequence) // size])
+    assert len(set(passes[-1])) == len(passes[-1])
+    counts = Counter(sequence)
+    assert max(counts.values()) - min(counts.values()) <= 1
+    assert size == 2 or passes[0] != passes[1], "a new order in every pass"
+
+
+def test_repeated_passes_are_one_pass_after_another_cut_into_epochs(data):
+    """Against the same draws, one example at a time: what is left of a pass keeps its place and its changes."""
+    kept = np.arange(0, N, 3)
+    fast = fed(data, kept, images=N)
+    orders, changes, settings = generator(*SEEDS, "order"), generator(*SEEDS, "augmentation"), recipe().augmentation
+    examples, images = [], []
+    while len(examples) < 3 * N:
+        change = augment.draw(settings, N, changes, CPU)
+        for example in (i for i in orders.permutation(N) if i % 3 == 0):
+            examples.append(example)
+            images.append(data.train.augmented(torch.tensor([example]), change.at(torch.tensor([example])), settings))
+    for epoch, (order, batch) in enumerate(fast):
+        assert order == examples[epoch * N : (epoch + 1) * N]
+        assert torch.equal(batch, torch.cat(images[epoch * N : (epoch + 1) * N]))
+
+
+def test_a_repeated_example_is_changed_anew(data):
+    [(order, images)] = fed(data, np.array([5, 40]), images=N, epochs=1)
+    of_five = images[[position for position, example in enumerate(order) if example == 5]]
+    assert len(torch.unique(of_five, dim=0)) > 10
+
+
+@pytest.mark.parametrize("images", [None, N], ids=["epochs", "steps"])
+def test_every_epoch_has_its_own_examples_and_no_others(data, images):
+    """What is left of a pass over one subset must not turn up in the epoch of another."""
+    kept = [np.arange(0, 30), np.arange(30, 50), np.arange(25, 70), np.arange(0, 30)]
+    for subset, (order, _) in zip(kept, fed(data, kept, images), strict=True):
+        assert set(order) == set(subset)
+        counts = Counter(order)
+        assert max(counts.values()) - min(counts.values()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("images", "says"),
+    [(np.zeros((4, 1, 8, 6), np.uint8), "must be square .* not 8 x 6"), (np.zeros((4, 1, 4, 4), np.uint8), "crop_padding` of 4")],
+)
+def test_images_that_cannot_be_trained_on_are_refused(images, says):
+    dataset = Dataset(images, np.arange(4) % 2, images, np.arange(4) % 2, ["a", "b"], ["", "", "", ""])
+    with pytest.raises(PipelineError, match=says):
+        Data(dataset, recipe(augmentation={"crop_padding": 4}), CPU)

@@ -1,0 +1,113 @@
+"""Every experiment on the tiny study: the report builds all of it, and one metric more trains nothing that is not new."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+REPORT = "results/digits/report.html"
+FIGURES = (
+    *("sliding_window", "prune_easiest", "prune_hardest", "prune_fixed", "prune_stratified", "clusters", "curriculum"),
+    *("area", "cost", "label_noise", "noise_detection", "reliability", "distributions", "data_map", "tsne", "elbow"),
+    *("correlation_pearson", "correlation_spearman", "augmentations", "examples/el2n"),
+)
+
+
+@pytest.fixture(scope="module")
+def reported(finished, tmp_path_factory):
+    """The tiny study with everything that a report holds."""
+    project = type(finished).__new__(type(finished))
+    project.folder = tmp_path_factory.mktemp("everything") / "study"
+    shutil.copytree(finished.folder, project.folder, symlinks=True)
+    project.output = project.make(REPORT)
+    return project
+
+
+def table(project, name):
+    return pd.read_csv(project.folder / f"results/digits/{name}.csv")
+
+
+def test_every_figure_has_its_table_and_both_are_in_the_report(reported):
+    page = (reported.folder / REPORT).read_text()
+    for name in FIGURES:
+        assert (reported.folder / f"results/digits/{name}.png").stat().st_size > 10_000, name
+        assert len(table(reported, name)), name
+    # one picture for each figure: the examples of every metric but random
+    assert page.count("data:image/png;base64,") == len(FIGURES) - 1 + 4
+    assert len(page) < 15e6
+
+
+def test_the_report_trains_no_ensemble_member_again(reported):
+    assert "Train seed 0 of the ensemble on digits and" not in reported.output
+    assert "Train seed 0 of the ensemble on digits_noisy and" in reported.output
+
+
+def test_a_finished_report_has_nothing_to_do(reported):
+    assert reported.plan(REPORT) == set()
+
+
+def test_one_metric_more_trains_nothing_that_is_not_new(reported):
+    config = (reported.folder / "config.yaml").read_bytes()
+    reported.configure(**{"metrics.std": {}, "experiments.prune_easiest.metrics": ["el2n", "km", "std"]})
+    jobs = reported.plan("results/digits/prune_easiest.png", "results/digits/ranking.csv", "results/digits/reliability.png")
+    (reported.folder / "config.yaml").write_bytes(config)
+    drawn = {"draw_prune_easiest", "draw_reliability", "rank_examples"}
+    assert jobs == {"score std", "sweep prune_easiest std"} | drawn
+
+
+def test_every_row_of_a_sweep_counts_its_classes(reported):
+    for experiment in ("prune_stratified", "prune_fixed"):
+        runs = table(reported, f"sweeps/{experiment}/el2n")
+        kept = runs[[f"kept_{digit}" for digit in range(10)]]
+        assert (kept.sum(axis=1) == runs["kept"]).all()
+        whole = table(reported, "sweeps/prune_fixed/full")[kept.columns].iloc[0]
+        assert ((kept[runs["balanced"]] - whole / 2).abs() < 1).all(axis=None)
+        assert ((kept[~runs["balanced"]] - whole / 2).abs() >= 1).any(axis=None)
+
+
+def test_equal_steps_are_as_many_as_on_all_data(reported):
+    runs = table(reported, "sweeps/prune_stratified/el2n").groupby("budget")["steps"].unique()
+    full = table(reported, "sweeps/prune_stratified/full")["steps"].unique()
+    assert runs["steps"].tolist() == full.tolist()
+    assert max(runs["epochs"]) < min(full)
+
+
+def test_a_followed_run_ends_with_its_accuracy(reported):
+    for path in ("prune_fixed/el2n", "curriculum/km", "curriculum/full"):
+        runs = table(reported, f"sweeps/{path}")
+        assert (runs["epoch_2"] == runs["accuracy"]).all()
+
+
+def test_random_subsets_are_trained_once_for_all_experiments(reported):
+    half = {name: table(reported, f"sweeps/{name}/random").query("point == 0.5") for name in ("prune_easiest", "prune_hardest")}
+    assert set(half["prune_easiest"]["run"]) == set(half["prune_hardest"]["run"])
+
+
+def test_the_ranking_names_every_example(reported):
+    ranking = table(reported, "ranking")
+    assert ranking["index"].tolist() == list(range(1438))
+    assert {"file", "label", "el2n", "el2n_rank", "km_rank", "likely_mislabelled", "suggested_label", "rule"} <= set(
+        ranking.columns
+    )
+    hardest = ranking.sort_values("el2n_rank").iloc[0]
+    assert hardest["el2n"] == ranking["el2n"].max()
+
+
+def test_every_claim_has_a_verdict(reported):
+    claims = table(reported, "claims")
+    assert set(claims["verdict"]) <= {"supported", "contradicted", "undecided", "not tested"}
+    assert len(claims) == 10
+
+
+def test_the_cost_counts_the_scoring(reported):
+    cost = table(reported, "cost").set_index(["metric", "point"])
+    assert cost.loc[("random", 0.5), "scoring_flops"].item() == 0
+    assert (cost.loc["el2n", "scoring_flops"] > 0).all()
+    assert cost.loc["full", "relative_cost"].item() == 1
+    assert (cost["total_flops"] == cost["training_flops"] + cost["scoring_flops"]).all()
+
+
+def test_noise_without_a_twin_says_what_to_add(reported):
+    done = reported.snakemake("-n", "results/digits_noisy/label_noise.png")
+    assert done.returncode != 0
+    assert "datasets.digits_noisy.experiments.label_noise.noisy: names no data set" in done.stdout

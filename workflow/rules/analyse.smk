@@ -1,0 +1,164 @@
+# What follows from scores and sweeps: areas, costs, reliability, wrong labels, the thesis's claims, the ranking
+
+RELIABILITY_SPLITS = 10  # of the ensemble into halves (chosen: each costs two scorings by every metric)
+
+
+def dynamics_metrics():
+    """The metrics that are computed from the ensemble: name -> function and parameters."""
+    return {metric: score_settings(metric) for metric in study.metrics if needs(metric) == "dynamics"}
+
+
+def scoring_files(dataset, experiment):
+    """What had to be computed before the scores were known: metric -> files."""
+    return {metric: sources_of(dataset, metric) for metric in study.swept_metrics(dataset, experiment)}
+
+
+def known_noise(dataset):
+    """The names of the tables that need a twin with wrong labels; none if there is no such twin."""
+    return ["noise_detection"] if study.experiments_of(dataset).label_noise.noisy else []
+
+
+def claim_sweeps(dataset):
+    """The sweeps that the claims are about: name of the table -> metric -> file."""
+    judged = ("prune_easiest", "prune_hardest", "sliding_window", "clusters")
+    files = {experiment: sweep_files(dataset, experiment) for experiment in judged}
+    if known_noise(dataset):
+        files["noisy_sliding_window"] = sweep_files(noisy_twin(dataset), "sliding_window")
+    return files
+
+
+def claim_lineage(dataset):
+    lineage = [sweeps_lineage(dataset, "prune_easiest", "prune_hardest", "sliding_window", "clusters")]
+    if known_noise(dataset):
+        lineage += [sweeps_lineage(noisy_twin(dataset), "sliding_window"), scores_lineage(noisy_twin(dataset))]
+    return [*lineage, scores_lineage(dataset)]
+
+
+rule draw_area:
+    input:
+        lambda w: sweep_files(w.dataset, "prune_easiest").values(),
+    output:
+        table="results/{dataset}/area.csv",
+        figure="results/{dataset}/area.png",
+    log:
+        "results/{dataset}/logs/draw_area.log",
+    conda:
+        ENVIRONMENT
+    params:
+        sweeps=lambda w: sweep_files(w.dataset, "prune_easiest"),
+        code=code("draw_area"),
+        upstream=lambda w: sweeps_lineage(w.dataset, "prune_easiest"),
+    message:
+        "Compute the areas under the pruning curves of {wildcards.dataset}"
+    script:
+        "../scripts/draw_area.py"
+
+
+rule draw_cost:
+    input:
+        lambda w: sweep_files(w.dataset, "prune_easiest").values(),
+        lambda w: sum(scoring_files(w.dataset, "prune_easiest").values(), []),
+    output:
+        table="results/{dataset}/cost.csv",
+        figure="results/{dataset}/cost.png",
+    log:
+        "results/{dataset}/logs/draw_cost.log",
+    conda:
+        ENVIRONMENT
+    params:
+        sweeps=lambda w: sweep_files(w.dataset, "prune_easiest"),
+        scoring=lambda w: scoring_files(w.dataset, "prune_easiest"),
+        code=code("draw_cost"),
+        upstream=lambda w: sweeps_lineage(w.dataset, "prune_easiest"),
+    message:
+        "Add up what pruning of {wildcards.dataset} costs"
+    script:
+        "../scripts/draw_cost.py"
+
+
+rule draw_reliability:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        dynamics=lambda w: ensemble_files(w.dataset),
+    output:
+        table="results/{dataset}/reliability.csv",
+        figure="results/{dataset}/reliability.png",
+    log:
+        "results/{dataset}/logs/draw_reliability.log",
+    conda:
+        ENVIRONMENT
+    params:
+        metrics=dynamics_metrics(),
+        splits=RELIABILITY_SPLITS,
+        study_seed=study.seed,
+        code=code("draw_reliability", *map(metric_module, dynamics_metrics())),
+        upstream=lambda w: ensemble_lineage(w.dataset),
+    message:
+        "Score halves of the ensemble of {wildcards.dataset} and correlate them"
+    script:
+        "../scripts/draw_reliability.py"
+
+
+rule draw_noise_detection:
+    input:
+        dataset=lambda w: f"data/{noisy_twin(w.dataset)}/dataset.h5",
+        scores=lambda w: score_files(noisy_twin(w.dataset)),
+    output:
+        table="results/{dataset}/noise_detection.csv",
+        figure="results/{dataset}/noise_detection.png",
+    log:
+        "results/{dataset}/logs/draw_noise_detection.log",
+    conda:
+        ENVIRONMENT
+    params:
+        metrics=list(study.metrics),
+        noisy=lambda w: noisy_twin(w.dataset),
+        study_seed=study.seed,
+        code=code("draw_noise_detection"),
+        upstream=lambda w: scores_lineage(noisy_twin(w.dataset)),
+    message:
+        "Measure how well the metrics find wrong labels of {wildcards.dataset}"
+    script:
+        "../scripts/draw_noise_detection.py"
+
+
+rule judge_claims:
+    input:
+        lambda w: [path for files in claim_sweeps(w.dataset).values() for path in files.values()],
+        correlation="results/{dataset}/correlation_pearson_intervals.csv",
+        noise=lambda w: [f"results/{w.dataset}/{name}.csv" for name in known_noise(w.dataset)],
+    output:
+        "results/{dataset}/claims.csv",
+    log:
+        "results/{dataset}/logs/judge_claims.log",
+    conda:
+        ENVIRONMENT
+    params:
+        sweeps=lambda w: claim_sweeps(w.dataset),
+        code=code("judge_claims"),
+        upstream=lambda w: claim_lineage(w.dataset),
+    message:
+        "Judge the claims of the thesis on {wildcards.dataset}"
+    script:
+        "../scripts/judge_claims.py"
+
+
+rule rank_examples:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        dynamics=lambda w: ensemble_files(w.dataset),
+        scores=lambda w: score_files(w.dataset),
+    output:
+        "results/{dataset}/ranking.csv",
+    log:
+        "results/{dataset}/logs/rank_examples.log",
+    conda:
+        ENVIRONMENT
+    params:
+        metrics=list(study.metrics),
+        code=code("rank_examples"),
+        upstream=lambda w: [scores_lineage(w.dataset), ensemble_lineage(w.dataset)],
+    message:
+        "Rank the examples of {wildcards.dataset} and flag likely wrong labels"
+    script:
+        "../scripts/rank_examples.py"

@@ -1,0 +1,147 @@
+# Figures that describe a data set and its scores, before anything is pruned
+
+
+# chosen: what one figure can hold
+TSNE_EXAMPLES = 3000
+DATA_MAP_EXAMPLES = 5000
+EXAMPLES_EACH = 10  # images in a row of examples/{metric}.png
+AUGMENTED_EXAMPLES = 8
+AUGMENTED_DRAWS = 3
+
+
+def elbow_features():
+    """The features whose elbow is drawn: those of the first km metric."""
+    configured = [study.metric_parameters(m)["features"] for m in study.metrics if study.metric_function(m) == "km"]
+    return next(iter(configured), "prototypes")
+
+
+rule draw_distributions:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        scores=lambda w: score_files(w.dataset),
+    output:
+        table="results/{dataset}/distributions.csv",
+        figure="results/{dataset}/distributions.png",
+    log:
+        "results/{dataset}/logs/draw_distributions.log",
+    conda:
+        ENVIRONMENT
+    params:
+        functions={m: study.metric_function(m) for m in study.metrics},
+        code=code("draw_distributions"),
+        upstream=lambda w: scores_lineage(w.dataset),
+    message:
+        "Draw the distributions of {wildcards.dataset}"
+    script:
+        "../scripts/draw_distributions.py"
+
+
+rule draw_tsne:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        features="results/{dataset}/features/swav.h5",
+    output:
+        table="results/{dataset}/tsne.csv",
+        figure="results/{dataset}/tsne.png",
+    log:
+        "results/{dataset}/logs/draw_tsne.log",
+    conda:
+        ENVIRONMENT
+    params:
+        examples=TSNE_EXAMPLES,
+        study_seed=study.seed,
+        code=code("draw_tsne"),
+        upstream=lambda w: features_lineage(w.dataset),
+    message:
+        "Draw the t-SNE of {wildcards.dataset}"
+    script:
+        "../scripts/draw_tsne.py"
+
+
+rule draw_examples:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        scores="results/{dataset}/scores/{metric}.h5",
+        dynamics=lambda w: ensemble_files(w.dataset),
+    output:
+        table="results/{dataset}/examples/{metric}.csv",
+        figure="results/{dataset}/examples/{metric}.png",
+    log:
+        "results/{dataset}/logs/draw_examples/{metric}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        each=EXAMPLES_EACH,
+        study_seed=study.seed,
+        code=code("draw_examples"),
+        upstream=lambda w: [score_lineage(w.dataset, w.metric), ensemble_lineage(w.dataset)],
+    message:
+        "Draw the examples of {wildcards.dataset} by {wildcards.metric}"
+    script:
+        "../scripts/draw_examples.py"
+
+
+rule draw_augmentations:
+    input:
+        "data/{dataset}/dataset.h5",
+    output:
+        table="results/{dataset}/augmentations.csv",
+        figure="results/{dataset}/augmentations.png",
+    log:
+        "results/{dataset}/logs/draw_augmentations.log",
+    conda:
+        ENVIRONMENT
+    params:
+        settings=lambda w: recipe(w.dataset, "training")["augmentation"],
+        examples=AUGMENTED_EXAMPLES,
+        draws=AUGMENTED_DRAWS,
+        study_seed=study.seed,
+        code=code("draw_augmentations"),
+        upstream=lambda w: data_lineage(w.dataset),
+    message:
+        "Draw the augmentations of {wildcards.dataset}"
+    script:
+        "../scripts/draw_augmentations.py"
+
+
+rule draw_data_map:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        dynamics=lambda w: ensemble_files(w.dataset),
+    output:
+        table="results/{dataset}/data_map.csv",
+        figure="results/{dataset}/data_map.png",
+    log:
+        "results/{dataset}/logs/draw_data_map.log",
+    conda:
+        ENVIRONMENT
+    params:
+        examples=DATA_MAP_EXAMPLES,
+        study_seed=study.seed,
+        code=code("draw_data_map"),
+        upstream=lambda w: ensemble_lineage(w.dataset),
+    message:
+        "Draw the data map of {wildcards.dataset}"
+    script:
+        "../scripts/draw_data_map.py"
+
+
+rule draw_elbow:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        clusters=f"results/{{dataset}}/clusters/{elbow_features()}-elbow.h5",
+    output:
+        table="results/{dataset}/elbow.csv",
+        figure="results/{dataset}/elbow.png",
+    log:
+        "results/{dataset}/logs/draw_elbow.log",
+    conda:
+        ENVIRONMENT
+    params:
+        features=elbow_features(),
+        code=code("draw_elbow"),
+        upstream=lambda w: clusters_lineage(w.dataset),
+    message:
+        "Draw the elbow of {wildcards.dataset}"
+    script:
+        "../scripts/draw_elbow.py"

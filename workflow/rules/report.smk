@@ -1,0 +1,66 @@
+# One page per data set: every figure and table with its words
+
+
+def report_configuration(dataset):
+    """What config.yaml says about one data set, with the sections that it names and its own experiments laid over the study's."""
+    section, bases = dataset_section(dataset), [dataset]
+    while isinstance(study.datasets[bases[-1]], Derived):
+        bases.append(study.datasets[bases[-1]].base)
+    below = ("ensemble", "experiments", "obtain")  # the first two come resolved, the last is advice
+    recipes = {getattr(section.recipes, purpose) for purpose in ("scoring", "training")}
+    return {
+        "seed": study.seed,
+        "datasets": {name: {k: v for k, v in plain(study.datasets[name]).items() if k not in below} for name in bases},
+        "recipes": {name: plain(values) for name, values in study.recipes.items() if name in recipes},
+        "swav": {section.swav: swav_settings(dataset)},
+        "ensemble": plain(study.ensemble_of(dataset)),
+        "metrics": report_metrics(),
+        "experiments": plain(study.experiments_of(dataset)),
+    }
+
+
+def report_metrics():
+    return {metric: score_settings(metric) for metric in study.metrics}
+
+
+def report_lineage(dataset):
+    """All that any figure may come from: a page too many costs a second."""
+    noisy = study.experiments_of(dataset).label_noise.noisy
+    lineages = [
+        [ensemble_lineage(name), clusters_lineage(name), scores_lineage(name), sweeps_lineage(name, *SWEPT)]
+        for name in filter(None, (dataset, noisy))
+    ]
+    scripts = sorted(path.stem for path in Path(f"{PROJECT}/workflow/scripts").glob("*.py"))
+    return fingerprint.value(lineages, [code(script) for script in scripts])
+
+
+# what the page looks like is no Python
+REPORT_PARTS = ("template.html.j2", "style.css", "sort.js")
+REPORT_LOOK = fingerprint.value([Path(f"{PROJECT}/pipeline_lib/report/{part}").read_text() for part in REPORT_PARTS])
+
+
+rule report:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        dynamics="results/{dataset}/dynamics/seed0.h5",
+        figures=lambda w: [f"results/{w.dataset}/{name}.png" for name in report_figures(w.dataset)],
+        figure_tables=lambda w: [f"results/{w.dataset}/{name}.csv" for name in report_figures(w.dataset)],
+        tables=lambda w: [f"results/{w.dataset}/{name}.csv" for name in report_tables(w.dataset)],
+    output:
+        "results/{dataset}/report.html",
+    log:
+        "results/{dataset}/logs/report.log",
+    conda:
+        ENVIRONMENT
+    params:
+        figures=lambda w: report_figures(w.dataset),
+        tables=lambda w: report_tables(w.dataset),
+        metrics=report_metrics(),
+        settings=lambda w: report_configuration(w.dataset),
+        look=REPORT_LOOK,
+        code=code("report", *(f"pipeline_lib.metrics.{study.metric_function(metric)}" for metric in study.metrics)),
+        upstream=lambda w: report_lineage(w.dataset),
+    message:
+        "Write the report of {wildcards.dataset}"
+    script:
+        "../scripts/report.py"

@@ -1,0 +1,23 @@
+"""Score the examples by halves of the ensemble, correlate the halves and draw it."""
+
+from contextlib import ExitStack
+
+from pipeline_lib import dynamics, metrics, storage
+from pipeline_lib.analyse.reliability import table
+from pipeline_lib.data.dataset import read_labels
+from pipeline_lib.draw import reliability, style
+from pipeline_lib.job import job
+
+with job(snakemake.log[0]), ExitStack() as stack:
+    params = snakemake.params
+    labels, _, fingerprint = read_labels(snakemake.input.dataset)
+    ensemble = dynamics.open_source(stack, list(snakemake.input.dynamics), {}, labels, fingerprint)
+
+    def score_of(settings):
+        score = metrics.load(settings["function"]).score
+        return lambda seeds: score(ensemble.subset(seeds), **settings["parameters"])
+
+    scored_by = {metric: score_of(settings) for metric, settings in params.metrics.items()}
+    found = table(scored_by, len(ensemble.seeds), params.splits, params.study_seed)
+    style.save(reliability.draw(found, snakemake.wildcards.dataset), snakemake.output.figure)
+    storage.write_csv(snakemake.output.table, found)
