@@ -22,7 +22,7 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Cluster the (\w+) features .* k = (\w+)": r"cluster \1 \2",
     r"Score digits by (\w+)": r"score \1",
     r"Train for sliding_window of digits by (\w+) .*": r"sweep \1",
-    r"Train for (\w+) of digits by (\w+) .*": r"sweep \1 \2",
+    r"Train for (?!sliding_window)(\w+) of digits by (\w+) .*": r"sweep \1 \2",
     r"Draw (\w+) of digits": r"draw_\1",
     r"Correlate the metrics .*\((\w+)\)": r"draw_correlation \1",
     r"Score halves of .*": "draw_reliability",

@@ -51,7 +51,7 @@ CONFIG = {
     "metric parameter": ({"metrics.el2n": {"epoch": 1}}, EL2N),
     "metric parameter at its default": ({"metrics.el2n": {"epoch": "last"}}, set()),
     "number of clusters": ({"metrics.km": {"k": 5}}, {"cluster prototypes 5", "score km", "sweep km"} | DRAW),
-    "training recipe": ({"recipes.training.epochs": 2}, TRAINING),
+    "training recipe": ({"recipes.training.epochs": 3}, TRAINING),
     "scoring recipe": ({"recipes.scoring.batch": 64}, SEEDS | DYNAMICS),
     "SwAV section": ({"swav.quick.prototypes": 12}, {"train_swav"} | KM),
     "elbow range": ({"swav.quick.elbow": [2, 9]}, KM),

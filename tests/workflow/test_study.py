@@ -31,7 +31,7 @@ def test_a_sweep_says_what_each_run_was(finished):
     assert runs["point"].tolist() == [0, 0, 0.6, 0.6]
     assert runs["seed"].tolist() == [0, 1, 0, 1]
     assert (runs["kept"] == 575).all()
-    assert (runs["steps"] == 5).all()
+    assert (runs["steps"] == 2 * 5).all()  # epochs, batches
     assert list(runs.columns[-20:]) == [f"{what}_{digit}" for what in ("accuracy", "kept") for digit in range(10)]
     assert (runs[[f"kept_{digit}" for digit in range(10)]].sum(axis=1) == runs["kept"]).all()
     stored = list((finished.folder / "results/digits/runs").rglob("*.json"))
@@ -94,6 +94,7 @@ def test_a_folder_of_images_is_a_data_set(copy):
                 "recipes": {"scoring": "scoring", "training": "training"},
                 "swav": "quick",
             },
+            "recipes.training.batch": 16,
             "swav.quick.batch": 24,
             "swav.quick.epochs": 12,
             "experiments.sliding_window.metrics": ["el2n"],
