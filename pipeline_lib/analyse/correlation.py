@@ -4,11 +4,13 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from pipeline_lib.analyse.statistics import CONFIDENCE
+from pipeline_lib.analyse.statistics import bootstrap_interval
+from pipeline_lib.rng import generator
 
-FEWEST = 4  # examples; the variance of Fisher's z divides by n - 3
+FEWEST = 10  # examples (chosen): resamples of fewer are too much alike
+RESAMPLES = 300  # the ends of a 95% interval then stand on 7 resamples each
+CONSTANT = 1e-9  # a standard deviation this small beside the values is rounding
 INTERVAL_COLUMNS = ("metric_a", "metric_b", "correlation", "low", "high")
 
 
@@ -27,35 +29,60 @@ def correlate(scores: dict[str, np.ndarray], method: str) -> pd.DataFrame:
     return table
 
 
-def intervals(scores: dict[str, np.ndarray], method: str) -> pd.DataFrame:
-    """Correlate every pair of metrics, with two-sided 95% intervals by Fisher's z.
+def intervals(scores: dict[str, np.ndarray], method: str, study_seed: int) -> pd.DataFrame:
+    """Correlate every pair of metrics, with two-sided 95% percentile bootstrap intervals over the examples.
 
-    The intervals cover the draw of the examples, given these trainings. They say nothing about what another ensemble would
-    have scored: that is what `pipeline_lib.analyse.reliability` is for.
+    Fisher's z, the usual interval, supposes normal variables; scores are skewed, and many metrics give most examples the same
+    score. In every resample the examples are ranked anew. The intervals cover the draw of the examples, given these trainings.
+    They say nothing about what another ensemble would have scored: that is what `pipeline_lib.analyse.reliability` is for.
 
     Args:
         scores: metric -> (N,) scores, all higher = harder.
-        method: "pearson" (variance of z: 1 / (N - 3)) or "spearman" ((1 + r^2 / 2) / (N - 3)).
+        method: "pearson" or "spearman" (ties get their mean rank).
+        study_seed: what the resamples derive from; all pairs are measured on the same ones.
 
     Returns:
         One row per pair with `INTERVAL_COLUMNS`, in the order of `scores`; NaN where a metric is constant, and no interval
-        with fewer than four examples.
-
-    Source: Bonett and Wright 2000, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations".
+        with fewer than ten examples.
     """
     table = correlate(scores, method)
-    pairs = list(combinations(scores, 2))
-    r = np.array([table.loc[a, b] for a, b in pairs], dtype=np.float64).reshape(-1)
-    low, high = _fisher(np.clip(r, -1, 1), len(next(iter(scores.values()))), method)
-    columns = ([a for a, _ in pairs], [b for _, b in pairs], r, low, high)
-    return pd.DataFrame(dict(zip(INTERVAL_COLUMNS, columns, strict=True)))
+    low, high = _bootstrap(scores, method, study_seed)
+    rows = [(a, b, table.loc[a, b], low.loc[a, b], high.loc[a, b]) for a, b in combinations(scores, 2)]
+    return pd.DataFrame(rows, columns=INTERVAL_COLUMNS)
 
 
-def _fisher(r: np.ndarray, examples: int, method: str) -> tuple[np.ndarray, np.ndarray]:
-    if examples < FEWEST:
-        return np.full_like(r, np.nan), np.full_like(r, np.nan)
-    variance = (1 if method == "pearson" else 1 + r**2 / 2) / (examples - 3)
-    half = stats.norm.ppf(0.5 + CONFIDENCE / 2) * np.sqrt(variance)
-    with np.errstate(divide="ignore"):  # of a correlation of 1 both ends are 1
-        z = np.arctanh(r)
-    return np.tanh(z - half), np.tanh(z + half)
+def _bootstrap(scores: dict[str, np.ndarray], method: str, study_seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the low and the high ends as square tables."""
+    names, examples = list(scores), len(next(iter(scores.values())))
+    varying = [name for name in names if np.ptp(scores[name]) > 0]
+    if examples < FEWEST or not varying:
+        nothing = pd.DataFrame(np.nan, names, names)
+        return nothing, nothing
+    values = np.stack([scores[name] for name in varying], axis=1).astype(np.float64)  # (N, M)
+    levels = [np.unique(column, return_inverse=True)[1] for column in values.T]
+
+    def measure(draws: np.ndarray) -> np.ndarray:
+        if method == "pearson":
+            return _pearson(values, draws)
+        return _pearson(np.stack([_ranks(level, draws) for level in levels], axis=1), draws)
+
+    rng = generator(study_seed, "bootstrap", "correlation")
+    ends = bootstrap_interval(measure, np.zeros(examples), RESAMPLES, rng)
+    low, high = (pd.DataFrame(end, varying, varying).reindex(index=names, columns=names) for end in ends)
+    return low, high
+
+
+def _ranks(levels: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Return the mean rank (up to a constant) of every example among those drawn, from its level (0: the lowest score)."""
+    drawn = np.bincount(levels, weights=draws)
+    return (np.cumsum(drawn) - drawn / 2)[levels]
+
+
+def _pearson(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Correlate the columns when every row counts as often as it was drawn; NaN for a column that is constant there."""
+    weights = draws / draws.sum()
+    centred = values - weights @ values
+    covariance = (centred * weights[:, None]).T @ centred
+    deviation = np.sqrt(np.diag(covariance))
+    deviation = np.where(deviation > CONSTANT * np.abs(values).max(axis=0), deviation, np.nan)
+    return np.clip(covariance / np.outer(deviation, deviation), -1, 1)

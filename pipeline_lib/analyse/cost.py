@@ -11,22 +11,35 @@ from pipeline_lib.analyse.statistics import share_interval, values_at
 from pipeline_lib.analyse.sweeps import BASELINES, VARIANT
 from pipeline_lib.errors import PipelineError, one_of
 
+SOURCES = {"dynamics": "ensemble", "features": "features", "clusters": "clusters"}  # folder of a file -> what it holds
+PRICES = tuple(f"{source}_{unit}" for source in SOURCES.values() for unit in ("seconds", "flops"))
 COLUMNS = (
     *("metric", "balanced", "budget", "point", "kept_share", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"),
     *("training_seconds", "training_flops", "scoring_seconds", "scoring_flops", "total_seconds", "total_flops"),
-    *("relative_cost", "trainings_to_break_even"),
+    *("relative_cost", "trainings_to_break_even", *PRICES),
 )
 MADE_BY = {"dynamics": "train_seed", "features": "train_swav", "clusters": "cluster"}  # folder -> rule
 
 
-def price(paths: Iterable[str | Path]) -> tuple[float, float]:
-    """Return (seconds, floating-point operations) that the files of an ensemble, of features or clusters took to make."""
-    seconds, flops = 0.0, 0.0
+def price(paths: Iterable[str | Path]) -> dict[str, float]:
+    """Return what the files behind a metric's scores took to make: `PRICES`, 0 for sources that it does not use.
+
+    Args:
+        paths: files of an ensemble, of features, of a clustering.
+
+    Returns:
+        Per source the wall-clock seconds and the floating-point operations, both summed over its files.
+
+    Raises:
+        PipelineError: a file is missing or damaged.
+    """
+    prices = dict.fromkeys(PRICES, 0.0)
     for path in map(Path, paths):
-        with storage.open_h5(path, MADE_BY[path.parent.name]) as file:
-            seconds += file.attrs["seconds"] + file.attrs.get("recording_seconds", 0)
-            flops += file.attrs["flops"] + file.attrs.get("recording_flops", 0)
-    return float(seconds), float(flops)
+        folder = path.parent.name
+        with storage.open_h5(path, MADE_BY[folder]) as file:
+            for unit in ("seconds", "flops"):
+                prices[f"{SOURCES[folder]}_{unit}"] += float(file.attrs[unit] + file.attrs.get(f"recording_{unit}", 0))
+    return prices
 
 
 def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFrame:
@@ -35,12 +48,14 @@ def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFra
     Args:
         sweeps: metric (or "random", "full") -> rows of prune_easiest: `point`, `balanced`, `budget`, `seed`, `kept`,
             `accuracy` (0..1), `seconds`, `flops`. "full" must be there.
-        scoring: `metric`, `seconds`, `flops`: everything that had to be computed before the metric's scores were known
-            (ensemble, features, clusters). One row per metric.
+        scoring: `metric` and `PRICES`: what had to be computed before the metric's scores were known, by source. One row per
+            metric.
 
     Returns:
         One row per metric, balanced, budget and point with `COLUMNS`. Accuracies are shares with 95% t-intervals over the
-        runs; seconds and floating-point operations are means of one training. `relative_cost` is `total_flops` in
+        runs; seconds and floating-point operations are means of one training, those of scoring sums over the sources, which
+        stand at the end one by one. Seconds are wall-clock time, so whatever else the machine did is in them; compare metrics
+        by operations, which are the same on every machine. `relative_cost` is `total_flops` in
         units of one training on all data. `trainings_to_break_even` is how many trainings on the subset must share the
         scoring until they cost, together with it, as much arithmetic as the same number on all data; inf if the subset is
         not cheaper to train on (equal steps, all data).
@@ -50,14 +65,15 @@ def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFra
     """
     if "full" not in sweeps:
         raise PipelineError("cost ledger: no runs of the baseline full, so there is nothing to compare with. Sweep it too")
-    prices = scoring.set_index("metric", verify_integrity=True)[["seconds", "flops"]]
+    prices = scoring.set_index("metric", verify_integrity=True)[list(PRICES)]
     unknown = [metric for metric in sweeps if metric not in BASELINES and metric not in prices.index]
     if unknown:
         raise PipelineError(f"cost ledger: no cost of scoring is given for {one_of(unknown)}; known: {one_of(prices.index)}")
     full_flops, examples = values_at(sweeps["full"], value="flops").mean(), sweeps["full"]["kept"].max()
     rows = []
     for metric, sweep in sweeps.items():
-        scoring_seconds, scoring_flops = (0.0, 0.0) if metric in BASELINES else prices.loc[metric]
+        sources = pd.Series(0.0, index=PRICES) if metric in BASELINES else prices.loc[metric]
+        scoring_seconds, scoring_flops = (sources.filter(like=unit).sum() for unit in ("_seconds", "_flops"))
         for variant, runs in sweep.groupby([*VARIANT, "point"], dropna=False, sort=False):
             training_seconds, training_flops = runs["seconds"].mean(), runs["flops"].mean()
             total_flops, saved = training_flops + scoring_flops, full_flops - training_flops
@@ -65,6 +81,6 @@ def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFra
                 (metric, *variant, runs["kept"].mean() / examples, len(runs), *share_interval(runs["accuracy"].to_numpy()))
                 + (training_seconds, training_flops, scoring_seconds, scoring_flops)
                 + (training_seconds + scoring_seconds, total_flops)
-                + (total_flops / full_flops, scoring_flops / saved if saved > 0 else np.inf)
+                + (total_flops / full_flops, scoring_flops / saved if saved > 0 else np.inf, *sources)
             )
     return pd.DataFrame(rows, columns=COLUMNS)

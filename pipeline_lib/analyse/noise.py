@@ -3,6 +3,9 @@
 Every metric ranks the examples from hardest to easiest; a good detector ranks the wrong labels first. Examples of equal score
 count as in a random order among them: AUROC, precision and misses take the expected value, average precision takes the
 precision at the end of the tie block, which is scikit-learn's convention. So the storage order never matters.
+
+Intervals are bootstrap intervals over the examples, in which wrong and right labels are drawn apart: every resample has as many
+wrong labels as the data set, whose share of them is known and no estimate.
 """
 
 from dataclasses import dataclass
@@ -17,7 +20,11 @@ from pipeline_lib.rng import generator
 
 PRECISION_AT = (0.01, 0.05, 0.1)  # shares of the examples that a person might look through
 MEASURES = ("auroc", "average_precision", *(f"precision_at_{100 * share:.0f}" for share in PRECISION_AT), "missed")
-COLUMNS = ("metric", *(f"{measure}{end}" for measure in MEASURES for end in ("", "_low", "_high")), "examples", "wrong")
+BEHIND = "behind_best"  # so far below the largest AUROC
+COLUMNS = (
+    *("metric", *(f"{measure}{end}" for measure in (*MEASURES, BEHIND) for end in ("", "_low", "_high"))),
+    *("examples", "wrong"),
+)
 RESAMPLES = 500  # the ends of a 95% interval then stand on 12 resamples each
 
 
@@ -32,8 +39,10 @@ def detect(scores: dict[str, np.ndarray], wrong: np.ndarray, study_seed: int) ->
     Returns:
         One row per metric with `COLUMNS`: `auroc` (.5 = chance); `average_precision`, `precision_at_{1,5,10}` (share of wrong
         labels among the hardest 1, 5 and 10% of the examples; chance = share of wrong labels); `missed` (share of the wrong
-        labels that are not among the hardest k, k = number of wrong labels: Pickler et al. 2025). `_low` and `_high`: 95%
-        percentile bootstrap over examples, which covers the draw of the examples, not of the trainings.
+        labels that are not among the hardest k, k = number of wrong labels: Pickler et al. 2025); `behind_best` (AUROC of the
+        metric whose AUROC is largest, less this one's; 0 for itself). `_low` and `_high`: 95% percentile bootstrap over
+        examples, which covers the draw of the examples, not of the trainings. All metrics are measured on the same resamples,
+        so the interval of `behind_best` is that of a paired difference; which metric is best is not drawn anew.
 
     Raises:
         PipelineError: no label is wrong, or all are.
@@ -46,11 +55,15 @@ def detect(scores: dict[str, np.ndarray], wrong: np.ndarray, study_seed: int) ->
         )
     rankings = [_Ranking.of(score, wrong) for score in scores.values()]
 
-    def measure(draws: np.ndarray) -> np.ndarray:
-        return np.stack([_measures(ranking, draws) for ranking in rankings])
+    once = np.ones(len(wrong), dtype=np.int64)
+    best = int(np.argmax([_measures(ranking, once)[0] for ranking in rankings]))
 
-    values = measure(np.ones(len(wrong), dtype=np.int64))
-    low, high = bootstrap_interval(measure, len(wrong), RESAMPLES, generator(study_seed, "bootstrap", "noise detection"))
+    def measure(draws: np.ndarray) -> np.ndarray:
+        found = np.stack([_measures(ranking, draws) for ranking in rankings])
+        return np.column_stack([found, found[best, 0] - found[:, 0]])
+
+    values = measure(once)
+    low, high = bootstrap_interval(measure, wrong, RESAMPLES, generator(study_seed, "bootstrap", "noise detection"))
     numbers = np.stack([values, low, high], axis=2).reshape(len(rankings), -1)
     rows = [(metric, *row, len(wrong), int(wrong.sum())) for metric, row in zip(scores, numbers, strict=True)]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -78,14 +91,12 @@ class _Ranking:
 
 
 def _measures(ranking: _Ranking, draws: np.ndarray) -> np.ndarray:
-    """Return the `MEASURES` when every example counts as often as it was drawn; NaN where all or none drawn are wrong."""
+    """Return the `MEASURES` when every example counts as often as it was drawn (of either kind some must be)."""
     drawn = draws[ranking.order]
     found = np.add.reduceat(drawn * ranking.wrong, ranking.begins)  # (B,) wrong labels in each block
     looked_at = np.cumsum(np.add.reduceat(drawn, ranking.begins))  # (B,) examples up to the end of each block
     found_so_far = np.cumsum(found)
     wrong, examples = int(found_so_far[-1]), int(looked_at[-1])
-    if wrong in (0, examples):
-        return np.full(len(MEASURES), np.nan)
     right_so_far = looked_at - found_so_far
     right = np.diff(right_so_far, prepend=0)
     auroc = (found * (examples - wrong - right_so_far + right / 2)).sum() / (wrong * (examples - wrong))

@@ -4,20 +4,23 @@ import numpy as np
 import pandas as pd
 
 RULE = (
-    "among the classes whose mean probability is at least what the examples of that class get on average, the most probable is "
-    "not the given label (mean over seeds and epochs of the models that were trained on these labels)"
+    "another class has a larger mean probability than the given label (mean over seeds and epochs of the models that were trained "
+    "on these labels)"
 )
-TOLERANCE = 1e-6  # a probability this close to its threshold reaches it: the mean of equal numbers may differ in the last digit
+TOLERANCE = 1e-6  # of probability; the means of equal numbers may differ in the last digit
 
 
 def likely_mislabelled(mean_probability: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the examples off the diagonal of the confident joint.
+    """Find the examples whose average probability is led by another class: those where the metric `margin` is above 0.
 
-    With t_c the mean probability of class c over the examples labelled c, an example is flagged if the most probable class
-    among those it reaches (probability of k >= t_k) is not its label. An example that reaches no class is not flagged.
+    The probabilities are in-sample, the models saw the labels. The average over the epochs reaches back to before a wrong label
+    is learnt by heart, and there the other class leads. Hesitant classes and ambiguous examples are flagged with the wrong
+    labels: a flag is an invitation to look.
 
-    The probabilities are in-sample (averaged over the training, the models saw the labels), where the source asks for
-    held-out ones: labels that were learnt by heart are missed.
+    The usual alternative, the confident joint of Northcutt, Jiang and Chuang 2021, "Confident Learning", was tried: a class
+    counts only where it gets at least the probability that its own examples get on average. With in-sample probabilities,
+    averaged over epochs, these thresholds are too high for a wrong label's true class: of 10% wrong labels of the digits it
+    found .64 (all rightly), this rule all (.85 of the flagged rightly).
 
     Args:
         mean_probability: (N, C) mean over seeds and epochs of the softmax.
@@ -25,20 +28,15 @@ def likely_mislabelled(mean_probability: np.ndarray, labels: np.ndarray) -> tupl
 
     Returns:
         flag: (N,) bool.
-        suggested: (N,) int64, the other class where flagged, else the label itself.
+        suggested: (N,) int64, the leading class where flagged, else the label itself.
 
-    Source: Northcutt, Jiang and Chuang 2021, "Confident Learning: Estimating Uncertainty in Dataset Labels".
+    Source: Pickler et al. 2025, whose comparison of label-error detectors the margin of the average probability led.
     """
     p, labels = np.asarray(mean_probability, dtype=np.float64), np.asarray(labels, dtype=np.int64)
-    given = p[np.arange(len(labels)), labels]
-    counts = np.bincount(labels, minlength=p.shape[1])
-    sums = np.bincount(labels, weights=given, minlength=p.shape[1])
-    thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)  # a class without examples is never suggested
-    reached = np.where(p >= thresholds - TOLERANCE, p, -np.inf)
-    best = reached.argmax(axis=1)
-    # where the label is as probable as the best other class there is no reason to doubt it
-    flag = np.isfinite(reached.max(axis=1)) & (reached.max(axis=1) > reached[np.arange(len(labels)), labels])
-    return flag, np.where(flag, best, labels)
+    leading = p.argmax(axis=1)
+    rows = np.arange(len(labels))
+    flag = p[rows, leading] > p[rows, labels] + TOLERANCE
+    return flag, np.where(flag, leading, labels)
 
 
 def ranking(

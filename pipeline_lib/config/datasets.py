@@ -22,7 +22,7 @@ class DatasetSection(Section):
     """What every data set has, whatever its source."""
 
     recipes: Recipes = Recipes()
-    swav: Annotated[str, Field(description="a name under `swav`")] = "small"
+    swav: Annotated[str | None, Field(description="a name under `swav`; null: no label-free features, and so no km")] = "small"
     ensemble: Ensemble | None = None
     experiments: Annotated[Experiments | None, Field(description="laid over the study's, key by key")] = None
 

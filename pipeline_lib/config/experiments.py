@@ -1,5 +1,6 @@
 """The experiments: which subsets are trained on, how often, and by which metrics."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
@@ -43,8 +44,8 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Experiment":
-        for key in type(self).model_fields:
-            if isinstance(getattr(self, key), list):
+        for key in ("starts", "shares", "k", "metrics", "balanced", "budget"):
+            if isinstance(getattr(self, key, None), list):
                 _once(key, getattr(self, key))
         return self
 
@@ -74,14 +75,20 @@ class Prune(Experiment):
 class PruneStratified(Prune):
     """Coverage-centric selection: drop the hardest `cutoff`, then spread the budget over strata of equal width."""
 
+    shares: Annotated[list[InnerShare], Field(min_length=1, description="pruned")] = [0.3, 0.5, 0.7, 0.8, 0.9]
     strata: Positive = 50
-    cutoff: Annotated[float, Field(ge=0, lt=1, description="share of the hardest examples never taken")] = 0.1
+    cutoffs: Annotated[
+        list[Annotated[float, Field(ge=0, lt=1)]],
+        Field(description="for each of the shares, the share of the hardest examples never taken"),
+    ] = [0, 0, 0.1, 0.1, 0.3]  # those of the source for CIFAR-10
 
     @model_validator(mode="after")
     def _enough_is_left(self) -> "PruneStratified":
-        for share in self.shares:
-            if share < self.cutoff - 1e-9:
-                raise ValueError(f"shares: {share} is less than the cutoff {self.cutoff} that is pruned anyway")
+        if len(self.cutoffs) != len(self.shares):
+            raise ValueError(f"cutoffs: {len(self.cutoffs)} for {len(self.shares)} shares; give one for each")
+        for share, cutoff in zip(self.shares, self.cutoffs, strict=True):
+            if share < cutoff - 1e-9:
+                raise ValueError(f"shares: {share} is less than the cutoff {cutoff} that is pruned anyway")
         return self
 
 
@@ -110,6 +117,10 @@ class Curriculum(Experiment):
     ] = None
     budget: list[Literal["steps"]] = ["steps"]
 
+    def additions(self) -> int:
+        """Return how many times examples are added until all are in."""
+        return math.ceil(round((1 - self.begin) / self.add, 9))
+
 
 class LabelNoise(Section):
     """The sliding window beside that of the same data with wrong labels, and how well metrics find these."""
@@ -126,7 +137,7 @@ class Experiments(Section):
     prune_easiest: Prune = Prune()
     prune_hardest: Prune = Prune()
     prune_fixed: PruneFixed = PruneFixed()
-    prune_stratified: PruneStratified = PruneStratified(shares=[0.3, 0.5, 0.7, 0.8, 0.9])
+    prune_stratified: PruneStratified = PruneStratified()
     clusters: ClusterCounts = ClusterCounts()
     curriculum: Curriculum = Curriculum()
     label_noise: LabelNoise = LabelNoise()

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.config.datasets import Dataset, Derived
-from pipeline_lib.config.experiments import SWEPT, Experiment, Experiments
+from pipeline_lib.config.experiments import SWEPT, Experiment, Experiments, LabelNoise
 from pipeline_lib.config.recipes import Ensemble, Recipe, Swav
 from pipeline_lib.config.section import BASELINES, Name, Section
 from pipeline_lib.errors import one_of
@@ -49,7 +49,8 @@ class Study(Section):
         for name, dataset in self.datasets.items():
             for purpose, recipe in dataset.recipes:
                 _known(recipe, self.recipes, f"datasets.{name}.recipes.{purpose}", "recipe")
-            _known(dataset.swav, self.swav, f"datasets.{name}.swav", "swav section")
+            if dataset.swav is not None:
+                _known(dataset.swav, self.swav, f"datasets.{name}.swav", "swav section")
             if isinstance(dataset, Derived):
                 self._check_bases(name)
         for name in self.metrics:
@@ -82,8 +83,14 @@ class Study(Section):
             return
         _known(noisy, self.datasets, key, "data set")
         section = self.datasets[noisy]
-        if not isinstance(section, Derived) or section.base != name or section.flip_labels is None:
+        if not isinstance(section, Derived) or section.base != name or section.flip_labels is None or section.per_class:
             raise ValueError(f"{key}: {noisy} should have `base: {name}` and `flip_labels:`, so that only labels differ")
+        if section.recipes != self.datasets[name].recipes:
+            raise ValueError(f"{key}: {noisy} should have the recipes of {name}, so that only labels differ")
+        clean, wrong = (self.experiments_of(dataset).sliding_window for dataset in (name, noisy))
+        for setting in ("size", "starts", "budget", "balanced"):
+            if getattr(clean, setting) != getattr(wrong, setting):
+                raise ValueError(f"{key}: {noisy} should have the sliding_window.{setting} of {name}, so that only labels differ")
 
     def _check_bases(self, name: str) -> None:
         seen = [name]
@@ -144,8 +151,11 @@ class Study(Section):
         return self.datasets[dataset].ensemble or self.ensemble
 
     def experiments_of(self, dataset: str) -> Experiments:
-        """Return the experiments of a data set: the study's, with the keys that its own section changes."""
-        return self.datasets[dataset].experiments or self.experiments
+        """Return the experiments of a data set: the study's, with the keys that its own section, or its base's, changes."""
+        section = self.datasets[dataset]
+        if section.experiments is not None or not isinstance(section, Derived):
+            return section.experiments or self.experiments
+        return self.experiments_of(section.base).model_copy(update={"label_noise": LabelNoise()})
 
     def swept_metrics(self, dataset: str, experiment: str) -> list[str]:
         """Return the metrics that an experiment trains by, without the baselines."""

@@ -24,8 +24,8 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     figure, panels = plt.subplots(len(variants), 2, figsize=(10.5, height), sharex="col", squeeze=False)
     for (variant, rows), (areas, gains) in zip(variants, panels, strict=True):
         ordered = rows[rows["metric"] != "random"].sort_values("area_mean")
-        _dots(areas, ordered, "area", metrics)
-        _dots(gains, ordered, "gain", metrics)
+        _dots(areas, ordered, "area")
+        _dots(gains, ordered, "gain")
         _random(areas, rows[rows["metric"] == "random"])
         gains.axvline(0, color=style.BASELINES["random"][0], linestyle=style.BASELINES["random"][1], linewidth=1.6, zorder=1)
         areas.set_title(rule_in_words(*variant), loc="left", fontsize=11)
@@ -44,10 +44,10 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     return figure
 
 
-def _dots(axes, rows: pd.DataFrame, quantity: str, metrics: list[str]) -> None:
+def _dots(axes, rows: pd.DataFrame, quantity: str) -> None:
     """One dot with its interval per metric, from the bottom up."""
     for place, row in enumerate(rows.to_dict("records")):
-        look = style.look(row["metric"], metrics)
+        look = style.look(row["metric"])
         axes.hlines(place, row[f"{quantity}_low"], row[f"{quantity}_high"], color=look["color"], linewidth=1.6, alpha=0.7)
         axes.plot(row[f"{quantity}_mean"], place, linestyle="none", markersize=6.5, label=row["metric"], **look)
     axes.set_yticks(range(len(rows)), rows["metric"])

@@ -16,27 +16,28 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     """Draw accuracy against cost, once with all of the scoring and once with a hundredth of it.
 
     Args:
-        table: as made by `pipeline_lib.analyse.cost.ledger`; drawn is its first variant, classes as they fall and
-            equal epochs unless the study has no such runs.
+        table: as made by `pipeline_lib.analyse.cost.ledger`; every variant in it has its own row of panels.
         dataset: its name, for the title.
     """
-    curves = table[table["metric"] != "full"]
-    first = curves[VARIANT].iloc[0]
-    curves = curves[(curves[VARIANT] == first).all(axis=1)]
-    full, runs = table[table["metric"] == "full"].iloc[0], int(curves["runs"].min())
-    figure, panels = plt.subplots(1, 2, figsize=(14, 6), sharey=True)
-    for axes, sharing in zip(panels, (1, SHARING), strict=True):
-        _panel(axes, curves, full, sharing)
-    panels[0].set_ylabel("test accuracy (%)")
-    panels[0].set_title("a single training pays for the scoring", loc="left")
-    panels[1].set_title(f"{SHARING} trainings share the scoring", loc="left")
-    panels[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="easiest pruned by")
+    curves, full = table[table["metric"] != "full"], table[table["metric"] == "full"].iloc[0]
+    variants, runs = list(curves.groupby(VARIANT, sort=True)), int(curves["runs"].min())
+    figure, grid = plt.subplots(len(variants), 2, figsize=(14, 5.4 * len(variants) + 0.6), sharey=True, squeeze=False)
+    for row, (variant, rows) in zip(grid, variants, strict=True):
+        words = f"\n{rule_in_words(*variant)}" if len(variants) > 1 else ""
+        for axes, sharing in zip(row, (1, SHARING), strict=True):
+            _panel(axes, rows, full, sharing)
+        row[0].set_ylabel("test accuracy (%)")
+        row[0].set_title(f"a single training pays for the scoring{words}", loc="left")
+        row[1].set_title(f"{SHARING} trainings share the scoring{words}", loc="left")
+    figure.legend(*grid[0][1].get_legend_handles_labels(), loc="outside right center", title="easiest pruned by")
     figure.suptitle(f"{dataset}: accuracy against what it costs, scoring included", x=0.01, ha="left", fontsize=13)
     shares = curves["point"].dropna()
     note = "bars: 95% t-interval of the mean" if runs > 1 else "no intervals: a single run per point"
+    only = f", {rule_in_words(*variants[0][0])}" if len(variants) == 1 else ""
     figure.supxlabel(
-        f"points along a line: {shares.min():.0%} to {shares.max():.0%} pruned, from right to left, {rule_in_words(*first)}\n"
-        f"mean of {runs} trainings; {note}; cost: floating-point operations",
+        f"points along a line: {shares.min():.0%} to {shares.max():.0%} pruned, from right to left{only}\n"
+        f"mean of {runs} training{'s' * (runs > 1)}; {note}; cost: floating-point operations, which depend on no machine "
+        "(seconds are in the table)",
         fontsize=9,
         color="#555555",
     )
@@ -52,7 +53,7 @@ def _panel(axes, curves: pd.DataFrame, full: pd.Series, sharing: int) -> None:
             colour, dashes = style.BASELINES["random"]
             look = {"color": colour, "linestyle": dashes, "linewidth": 1.8}
         else:
-            look = {**style.look(metric, metrics), "linewidth": 1.4, "markersize": 5}
+            look = {**style.look(metric), "linewidth": 1.4, "markersize": 5}
         axes.plot(cost, 100 * rows["accuracy_mean"], label=metric, **look)
         axes.vlines(cost, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=look["color"], linewidth=1, alpha=0.6)
     axes.plot(1, 100 * full["accuracy_mean"], "*", color="black", markersize=13, label="all data", zorder=4)

@@ -9,6 +9,7 @@ from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
 SPREAD = 0.72  # of the distance between two metrics, taken up by the dots of one
+BAND = 0.12  # opacity of an interval behind a line (chosen: eight of them can still be seen through)
 BASELINE_NAMES = {"random": "random", "full": "all data"}
 
 
@@ -20,7 +21,6 @@ def draw(panels: dict[str, pd.DataFrame], title: str) -> Figure:
         title: of the whole figure: data set and question.
     """
     metrics = list(dict.fromkeys(name for table in panels.values() for name in table["metric"]))
-    drawn = [name for name in metrics if name not in style.BASELINES]
     wide = len(panels) + 1
     figure, grid = plt.subplots(
         1, wide, figsize=(5.6 * len(panels) + 4.6, 5.8), squeeze=False, gridspec_kw={"width_ratios": [5.6] * len(panels) + [4.2]}
@@ -28,48 +28,70 @@ def draw(panels: dict[str, pd.DataFrame], title: str) -> Figure:
     for axes, (name, table) in zip(grid[0], panels.items(), strict=False):
         if axes is not grid[0][0]:
             axes.sharey(grid[0][0])
-        _curves(axes, table, drawn)
+        _curves(axes, table)
         axes.set_title(name, loc="left")
-    _last_epoch(grid[0][-1], panels, metrics, drawn)
+    _last_epoch(grid[0][-1], panels, metrics)
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", title="difficulty by")
     runs = int(min(table["runs"].min() for table in panels.values()))
-    bars = "bars: 95% t-interval" if runs > 1 else "no intervals: a single run"
+    bars = "bands and bars: 95% t-interval" if runs > 1 else "no intervals: a single run"
+    if any(_all_in(table) is not None for table in panels.values()):
+        bars += "; vertical line: from here on every epoch trains on all data"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     figure.supxlabel(f"lines and points: mean of {runs} training{'s' * (runs > 1)}; {bars}", fontsize=9, color="#555555")
     return figure
 
 
-def _line(name: str, drawn: list[str]) -> dict:
+def _line(name: str) -> dict:
     if name in style.BASELINES:
         colour, dashes = style.BASELINES[name]
         return {"color": colour, "linestyle": dashes, "linewidth": 1.8, "label": BASELINE_NAMES[name]}
-    return {**style.look(name, drawn), "linewidth": 1.5, "markersize": 4, "label": name}
+    return {**style.look(name), "linewidth": 1.5, "markersize": 4, "label": name}
 
 
-def _curves(axes: Axes, table: pd.DataFrame, drawn: list[str]) -> None:
+def _curves(axes: Axes, table: pd.DataFrame) -> None:
     for name in dict.fromkeys(table["metric"]):
-        rows = table[table["metric"] == name].sort_values("epoch")
-        axes.plot(rows["epoch"], 100 * rows["accuracy_mean"], **_line(name, drawn))
+        rows, look = table[table["metric"] == name].sort_values("epoch"), _line(name)
+        axes.plot(rows["epoch"], 100 * rows["accuracy_mean"], **look)
+        low, high = 100 * rows["accuracy_low"], 100 * rows["accuracy_high"]
+        axes.fill_between(rows["epoch"], low, high, color=look["color"], alpha=BAND, linewidth=0)
+    epoch = _all_in(table)
+    if epoch is not None:
+        axes.axvline(epoch, color="#999999", linewidth=1, zorder=0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")
 
 
-def _last_epoch(axes: Axes, panels: dict[str, pd.DataFrame], metrics: list[str], drawn: list[str]) -> None:
-    """Dots with intervals, best at the top; of several panels the first is filled, the others hollow below it."""
+def _all_in(table: pd.DataFrame) -> int | None:
+    """Return from which epoch on a curriculum has all data; None if the share in use does not grow."""
+    shares = table[table["metric"] != "full"].groupby("epoch")["kept_share"].min()
+    return int(shares.index[shares == 1][0]) if shares.iloc[0] < shares.iloc[-1] == 1 else None
+
+
+def _last_epoch(axes: Axes, panels: dict[str, pd.DataFrame], metrics: list[str]) -> None:
+    """Dots with intervals, best at the top; of several panels the first is filled, the others hollow below it.
+
+    A baseline that is the same in several panels is drawn once.
+    """
     last = {name: table[table["epoch"] == table["epoch"].max()].set_index("metric") for name, table in panels.items()}
     first = next(iter(last.values()))
     order = sorted(metrics, key=lambda metric: first["accuracy_mean"].get(metric, 0))
+    baselines = set()
     for place, rows in enumerate(last.values()):
         for height, metric in enumerate(order):
-            if metric not in rows.index or (place and metric in style.BASELINES):
+            if metric not in rows.index:
                 continue
-            look, row = _line(metric, drawn), rows.loc[metric]
+            look, row = _line(metric), rows.loc[metric]
+            if metric in style.BASELINES:
+                runs = (metric, row["balanced"], row["budget"])
+                if runs in baselines:
+                    continue
+                baselines.add(runs)
             y = height + ((len(last) - 1) / 2 - place) * SPREAD / len(last)
             fill = look["color"] if place == 0 else "white"
             axes.plot(
-                100 * row["accuracy_mean"], y, look.get("marker", "|"), color=look["color"], markerfacecolor=fill, markersize=7
+                100 * row["accuracy_mean"], y, look.get("marker", "d"), color=look["color"], markerfacecolor=fill, markersize=7
             )
             axes.hlines(y, 100 * row["accuracy_low"], 100 * row["accuracy_high"], color=look["color"], linewidth=1.3, alpha=0.7)
     axes.set_yticks(range(len(order)), [BASELINE_NAMES.get(name, name) for name in order])

@@ -32,7 +32,7 @@ def draw(table: pd.DataFrame, formulas: dict[str, str], dataset: str) -> Figure:
     # a single panel still needs room for the title
     figure, grid = plt.subplots(down, across, figsize=(max(PANEL[0] * across, 7), PANEL[1] * down + 1), squeeze=False)
     for axes, metric in zip(grid.flat, metrics, strict=False):
-        _panel(axes, table[table["metric"] == metric], style.look(metric, metrics)["color"])
+        _panel(axes, table[table["metric"] == metric], style.look(metric)["color"])
         axes.set_title(metric, loc="left", fontweight="bold")
         axes.set_xlabel(textwrap.fill(formulas[metric], WRAP), fontsize=8, color="#555555")
     for axes in grid.flat[len(metrics) :]:

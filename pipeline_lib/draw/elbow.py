@@ -16,7 +16,7 @@ def draw(table: pd.DataFrame, dataset: str, features: str) -> Figure:
         features: which of the SwAV features were clustered, "prototypes" or "backbone".
     """
     figure, axes = plt.subplots(figsize=(8, 5))
-    colour = style.look("km", ["km"])["color"]
+    colour = style.look("km")["color"]
     axes.plot(table["k"], table["inertia"], color=colour, marker="o", markersize=5, linewidth=1.6)
     [chosen] = table[table["chosen"]].itertuples()
     ends = table.iloc[[0, -1]]

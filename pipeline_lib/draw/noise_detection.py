@@ -33,7 +33,7 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     for axes, (measure, label) in zip(panels.flat, PANELS.items(), strict=True):
         unit = 1 if measure in AS_NUMBERS else 100
         for place, row in enumerate(rows.to_dict("records")):
-            look = style.look(row["metric"], list(table["metric"]))
+            look = style.look(row["metric"])
             low, high = unit * row[f"{measure}_low"], unit * row[f"{measure}_high"]
             axes.hlines(place, low, high, color=look["color"], linewidth=1.6, alpha=0.7)
             axes.plot(unit * row[measure], place, linestyle="none", markersize=6, **look)

@@ -20,7 +20,7 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     seeds, splits = int(table["seeds"].iloc[0]), int(table["splits"].max())
     figure, axes = plt.subplots(figsize=(8.5, 2.2 + ROW * len(rows)))
     for place, row in enumerate(rows.to_dict("records")):
-        look = style.look(row["metric"], list(table["metric"]))
+        look = style.look(row["metric"])
         if pd.isna(row["half_mean"]):
             axes.annotate(
                 "not measured (see the table)", (0.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=9

@@ -1,14 +1,18 @@
 """One look for all figures: sizes, lines, and one colour and marker per metric."""
 
+from itertools import product
 from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from pipeline_lib import storage
+from pipeline_lib.rng import derive_seed
 
 DPI = 150
 # Okabe and Ito 2008, safe for colour-blind readers; black and grey are for the baselines.
@@ -19,6 +23,8 @@ KNOWN = (
     *("el2n", "std", "pred_sum", "flip", "forget", "forget_raw", "km", "aum", "margin", "confidence"),
     *("loss", "variability", "dyn_unc", "student_teacher", "entropy", "grand", "prototype"),
 )
+LIGHTEST, DARKEST = 0.6, 0.8  # shades of a colour: so far towards white and towards black (chosen: both stay visible)
+FEWEST_CLUSTERS, MOST_CLUSTERS = 3, 300  # have the lightest and the darkest shade (chosen)
 BASELINES = {"random": ("#555555", (0, (4, 2))), "full": ("black", (0, (1, 1.2)))}
 
 plt.rcParams.update(
@@ -36,16 +42,37 @@ plt.rcParams.update(
 )
 
 
-def look(metric: str, drawn: list[str]) -> dict:
-    """Return colour and marker of a metric.
+def look(metric: str) -> dict:
+    """Return colour and marker of a metric: those of its name, whatever else is drawn.
 
     Args:
-        metric: its name.
-        drawn: all metrics of the figure; those not in `KNOWN` take the colours left over, in this order.
+        metric: its name. One that is not in `KNOWN` but begins like a known one (el2n_early, km_prototypes_5) has a shade of
+            its colour and another marker, the darker the more clusters its name tells; any other name has a pair that no
+            known metric has.
     """
-    order = [*KNOWN, *(name for name in drawn if name not in KNOWN)]
-    place = order.index(metric)
-    return {"color": PALETTE[place % len(PALETTE)], "marker": MARKERS[place % len(MARKERS)]}
+    known = {name: (PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)]) for place, name in enumerate(KNOWN)}
+    if metric in known:
+        colour, marker = known[metric]
+        return {"color": colour, "marker": marker}
+    shape, tone = derive_seed("shape", metric), derive_seed("colour", metric) / 2**63  # differ between names and never change
+    family = max((name for name in KNOWN if metric.startswith(f"{name}_")), key=len, default=None)
+    if family is None:
+        free = [pair for pair in product(PALETTE, MARKERS) if pair not in known.values()]
+        colour, marker = free[shape % len(free)]
+        return {"color": colour, "marker": marker}
+    colour, own = known[family]
+    markers = MARKERS.replace(own, "")
+    word = metric.split("_")[-1]
+    ends = np.log([FEWEST_CLUSTERS, MOST_CLUSTERS])
+    depth = np.interp(np.log(max(int(word), 1)), ends, [0, 1]) if word.isdecimal() else tone
+    return {"color": _shade(colour, depth), "marker": markers[shape % len(markers)]}
+
+
+def _shade(colour: str, depth: float) -> str:
+    """Return a colour made lighter (depth 0) to darker (depth 1)."""
+    towards = np.interp(depth, [0, 1], [-LIGHTEST, DARKEST])
+    end = 1.0 if towards < 0 else 0.0
+    return to_hex(np.array(to_rgb(colour)) * (1 - abs(towards)) + end * abs(towards))
 
 
 def save(figure: Figure, path: str | Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,12 +10,15 @@ from matplotlib.figure import Figure
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
-DODGE = 0.3  # percentage points between the markers of two metrics, so that intervals do not hide one another
-MARGIN = 2.5  # percentage points right of the last point, where the baselines show their intervals
+DODGE = 0.04  # between the markers of two metrics, in distances to the next point, so that intervals do not hide one another
+WIDEST = 0.5  # all markers of a point together, in distances to the next point
+MARGIN = 0.04  # right of the last point, where the baselines show their intervals, in widths of the panel
+DENSE = 4  # times closer than the widest distance, the points of a part are drawn once more, enlarged (chosen)
+FEWEST = 4  # points in such a part (chosen)
 COLUMNS = 2  # panels side by side
 PRUNED = {
     "prune_hardest": "the hardest pruned",
-    "prune_stratified": "pruned, the others spread evenly over all difficulties",
+    "prune_stratified": "pruned: the hardest left out, the others taken evenly",
 }
 
 
@@ -26,11 +30,13 @@ class Panel:
         title: what sets it apart from the others; empty if it is the only one.
         table: rows of `pipeline_lib.analyse.sweeps.summarise`, of one variant.
         xlabel: what a point is, in words.
+        enlarged: whether it repeats a part of the panel before it, on a scale of its own.
     """
 
     title: str
     table: pd.DataFrame
     xlabel: str
+    enlarged: bool = False
 
 
 def axis(experiment: str, table: pd.DataFrame) -> str:
@@ -46,6 +52,8 @@ def axis(experiment: str, table: pd.DataFrame) -> str:
 
 def variants(table: pd.DataFrame, xlabel: str, prefix: str = "") -> list[Panel]:
     """Split a table into one panel for each way in which the experiment was run; all data stand in each.
+
+    Where the points are dense only in a part, that part follows as a panel of its own.
 
     Args:
         table: as made by `summarise`.
@@ -63,11 +71,32 @@ def variants(table: pd.DataFrame, xlabel: str, prefix: str = "") -> list[Panel]:
         if several["budget"]:
             words.append("as many steps as on all data" if budget == "steps" else "as many epochs as on all data")
         panels.append(Panel(", ".join(words), pd.concat([rows, full]), xlabel))
+        part = dense_part(rows["point"].dropna().unique())
+        if part:
+            low, high = part
+            inside = rows[rows["point"].between(low, high) | rows["point"].isna()]
+            words.append(f"enlarged: {100 * low:.3g} to {100 * high:.3g}%")
+            panels.append(Panel(", ".join(words), pd.concat([inside, full]), xlabel, enlarged=True))
     return panels
 
 
+def dense_part(points: np.ndarray) -> tuple[float, float] | None:
+    """Return the ends of the longest part in which points are much denser than elsewhere, if there is one.
+
+    Args:
+        points: (P,) in any order, each once.
+    """
+    points = np.sort(points.astype(float))
+    if len(points) < FEWEST:
+        return None
+    gaps = np.diff(points)
+    dense = np.flatnonzero(gaps * DENSE <= gaps.max())
+    part = max(np.split(dense, np.flatnonzero(np.diff(dense) > 1) + 1), key=len)
+    return (points[part[0]], points[part[-1] + 1]) if len(part) >= FEWEST - 1 else None
+
+
 def draw(panels: list[Panel], title: str, names: dict[str, str] | None = None) -> Figure:
-    """Draw test accuracy against the point, baselines dashed, all panels on one scale.
+    """Draw test accuracy against the point, baselines dashed; all panels on one scale, all enlarged ones on another.
 
     Args:
         panels: at least one.
@@ -77,10 +106,12 @@ def draw(panels: list[Panel], title: str, names: dict[str, str] | None = None) -
     wide = min(len(panels), COLUMNS)
     high = -(-len(panels) // wide)
     size = (9.5, 6) if wide == 1 else (7 * wide + 2, 5.4 * high + 0.6)
-    figure, grid = plt.subplots(high, wide, figsize=size, sharey=True, squeeze=False)
+    figure, grid = plt.subplots(high, wide, figsize=size, squeeze=False)
+    scales = {}
     for axes, panel in zip(grid.flat, panels, strict=False):
+        if scales.setdefault(panel.enlarged, axes) is not axes:
+            axes.sharey(scales[panel.enlarged])
         _panel(axes, panel, names or {})
-        axes.tick_params(labelleft=True)
         axes.set_ylabel("test accuracy (%)")
     for axes in list(grid.flat)[len(panels) :]:
         axes.set_visible(False)
@@ -92,38 +123,75 @@ def draw(panels: list[Panel], title: str, names: dict[str, str] | None = None) -
 
 
 def note(table: pd.DataFrame) -> str:
-    """Say how many trainings stand behind a point, and what the bars are."""
+    """Say how many trainings stand behind a point, what the bars are, and what a hollow point is if there is one."""
     fewest, most = int(table["runs"].min()), int(table["runs"].max())
     runs = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     intervals = "bars: 95% t-interval of the mean" if most > 1 else "no intervals: a single run per point"
-    return f"points: mean of {runs} training{'s' * (most > 1)}; {intervals}; baselines: dashed, their bars at the right"
+    at_right = "; random: dashed; all data: dotted, its bar at the right"
+    if table.loc[table["metric"] == "random", "point"].isna().any():
+        at_right = "; random: dashed, all data: dotted, their bars at the right"
+    hollow = "\nhollow: a class has no example left" if (_hollow(table) & table["point"].notna()).any() else ""
+    return f"points: mean of {runs} training{'s' * (most > 1)}; {intervals}{at_right}{hollow}"
+
+
+def numbered(names: dict[str, str], clusters: dict[str, int]) -> dict[str, str]:
+    """Add to the names of metrics how many clusters they have, where the name does not tell.
+
+    Args:
+        names: metric -> what it is called.
+        clusters: metric -> number of clusters.
+    """
+    return {
+        metric: name if metric not in clusters or name.endswith(f" {clusters[metric]}") else f"{name} ({clusters[metric]})"
+        for metric, name in names.items()
+    }
+
+
+def _hollow(rows: pd.DataFrame) -> pd.Series:
+    return rows["classes_missing"] > 0
 
 
 def _panel(axes: Axes, panel: Panel, names: dict[str, str]) -> None:
     table = panel.table
     metrics = [metric for metric in dict.fromkeys(table["metric"]) if metric not in style.BASELINES]
     curves = table[table["point"].notna()]
-    last = 100 * curves["point"].max()
+    points = np.sort(100 * curves["point"].unique().astype(float))
+    width = np.ptp(points) or 100  # a single point has none
     for place, metric in enumerate(metrics):
-        rows, look = curves[curves["metric"] == metric].sort_values("point"), style.look(metric, metrics)
-        x = 100 * rows["point"] + (place - (len(metrics) - 1) / 2) * DODGE
-        axes.plot(x, 100 * rows["accuracy_mean"], label=names.get(metric, metric), linewidth=1.6, markersize=5.5, **look)
-        _intervals(axes, x, rows, look["color"])
+        rows, look = curves[curves["metric"] == metric].sort_values("point"), style.look(metric)
+        x = 100 * rows["point"] + (place - (len(metrics) - 1) / 2) * _dodge(points, len(metrics))[100 * rows["point"]].to_numpy()
+        _line(axes, x, rows, {**look, "linewidth": 1.6, "markersize": 5.5, "label": names.get(metric, metric)})
     for place, (name, (colour, dashes)) in enumerate(style.BASELINES.items()):
         rows = table[table["metric"] == name].sort_values("point")
+        look = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1}
         if rows.empty:
             continue
         if rows["point"].isna().all():  # one number for the whole axis
-            share = rows["kept_share"].iloc[0]
-            label = "all data" if name == "full" else f"random {share:.0%}"
-            axes.axhline(100 * rows["accuracy_mean"].iloc[0], color=colour, linestyle=dashes, linewidth=1.8, label=label, zorder=1)
-            _intervals(axes, [last + MARGIN * (1 + place / 2)], rows, colour)
+            label = "all data" if name == "full" else f"random {rows['kept_share'].iloc[0]:.0%}"
+            axes.axhline(100 * rows["accuracy_mean"].iloc[0], label=label, **look)
+            _intervals(axes, [points[-1] + MARGIN * (1 + place / 2) * width], rows, colour)
         else:
-            x = 100 * rows["point"]
-            axes.plot(x, 100 * rows["accuracy_mean"], color=colour, linestyle=dashes, linewidth=1.8, label="random", zorder=1)
-            _intervals(axes, x, rows, colour)
+            _line(axes, 100 * rows["point"], rows, {**look, "label": "random"})
     axes.set_xlabel(panel.xlabel)
     axes.set_title(panel.title, loc="left")
+
+
+def _dodge(points: np.ndarray, metrics: int) -> pd.Series:
+    """Return how far apart the markers of two metrics stand at every point: less where points are close together."""
+    gaps = np.diff(points, prepend=-np.inf, append=np.inf)
+    nearest = np.minimum(gaps[:-1], gaps[1:])
+    step = min(DODGE, WIDEST / max(metrics - 1, 1))
+    return pd.Series(np.where(np.isfinite(nearest), step * nearest, 0), index=points)
+
+
+def _line(axes: Axes, x: pd.Series, rows: pd.DataFrame, look: dict) -> None:
+    """A line with its intervals, its points hollow where a class is missing."""
+    axes.plot(x, 100 * rows["accuracy_mean"], **look)
+    _intervals(axes, x, rows, look["color"])
+    hollow = _hollow(rows)
+    if hollow.any():
+        marker = {"marker": look.get("marker", "o"), "markersize": look.get("markersize", 5.5), "markerfacecolor": "white"}
+        axes.plot(x[hollow], 100 * rows["accuracy_mean"][hollow], linestyle="none", color=look["color"], zorder=3, **marker)
 
 
 def _intervals(axes: Axes, x, rows: pd.DataFrame, colour: str) -> None:

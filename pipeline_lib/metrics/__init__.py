@@ -6,7 +6,10 @@ A metric file holds its definition as a docstring, the constants below and one p
     FORMULA  the definition in one line
     RANGE    the values a score can take, lowest to highest
     READS    (clusters only) which clustering it reads, by parameter, with defaults
+    SEEDS    (optional) the fewest seeds of the ensemble that it can work with
     CHECKS   (optional) parameter -> function that raises ValueError for a value it cannot take
+
+A function `caveat(**parameters)` may return a sentence that must stand beside such scores, or "".
 
 `score(source, **parameters)` returns one number per training example, shape (N,), float64, finite, higher = harder.
 """
@@ -53,6 +56,17 @@ def parameters(name: str) -> dict[str, Any]:
     keywords = inspect.signature(module.score).parameters.values()
     own = {p.name: p.default for p in keywords if p.kind is inspect.Parameter.KEYWORD_ONLY and p.name != "rng"}
     return getattr(module, "READS", {}) | own
+
+
+def fewest_seeds(name: str) -> int:
+    """Return how many seeds a metric needs at least."""
+    return getattr(load(name), "SEEDS", 1)
+
+
+def caveat(name: str, values: dict[str, Any]) -> str:
+    """Return what must be said beside the scores of a metric with these parameters, or ""."""
+    module = load(name)
+    return module.caveat(**values) if hasattr(module, "caveat") else ""
 
 
 def check(name: str, parameter: str, value: Any) -> None:

@@ -8,8 +8,6 @@ Epoch 0 is the untrained model. Its GraNd was the paper's headline and did not h
 .96 with the norm of the input and pruning worse than at random. It is here for that comparison.
 """
 
-import logging
-
 import numpy as np
 
 from pipeline_lib.dynamics import check_epoch
@@ -17,8 +15,6 @@ from pipeline_lib.dynamics import check_epoch
 NEEDS = "dynamics"
 FORMULA = "mean over seeds of ||softmax(logits) - onehot(label)||_2 * sqrt(1 + ||last features||_2^2) at the epoch"
 RANGE = "0 upwards"
-
-log = logging.getLogger("pipeline")
 
 
 def _check_epoch_or_none(value) -> None:
@@ -37,15 +33,19 @@ def score(dynamics, *, epoch="last") -> np.ndarray:
 
     Args:
         dynamics: recorded trainings (E seeds, T epochs, N examples, C classes).
-        epoch: after which epoch, counted from 1, or "last"; 0 is the untrained model (no pruning score: a warning is logged).
+        epoch: after which epoch, counted from 1, or "last"; 0 is the untrained model, no score to prune by.
 
     Returns:
         (N,) float64, 0 or more.
     """
     trained = 0 if epoch == 0 else dynamics.epoch_index(epoch) + 1
-    if trained == 0:
-        log.warning(
-            "GraNd at initialisation is not a pruning score: rank correlation .96 with the input norm, worse than random "
-            "(Kirsch 2023)"
-        )
     return np.mean([dynamics.grand(seed, trained) for seed in dynamics.seeds], axis=0, dtype=np.float64)
+
+
+def caveat(*, epoch="last") -> str:
+    """Return what must be said beside the scores of the untrained model."""
+    if epoch != 0:
+        return ""
+    return (
+        "GraNd at initialisation is not a pruning score: rank correlation .96 with the input norm, worse than random (Kirsch 2023)"
+    )

@@ -13,6 +13,7 @@ from pipeline_lib.errors import PipelineError
 NEEDS = "dynamics"
 FORMULA = "sum over classes of the standard deviation over seeds (ddof 1) of softmax(logits at the epoch)"
 RANGE = "0 upwards"
+SEEDS = 2
 CHECKS = {"epoch": check_epoch}
 
 
@@ -29,8 +30,8 @@ def score(dynamics, *, epoch="last") -> np.ndarray:
     Raises:
         PipelineError: only one seed was recorded, so there is no spread.
     """
-    if len(dynamics.seeds) < 2:
-        raise PipelineError("metric std needs at least 2 ensemble seeds; raise `ensemble.seeds` in config.yaml")
+    if len(dynamics.seeds) < SEEDS:
+        raise PipelineError(f"metric std needs at least {SEEDS} ensemble seeds; raise `ensemble.seeds` in config.yaml")
     when = dynamics.epoch_index(epoch)
     mean = np.zeros((dynamics.examples, dynamics.classes))
     squares = np.zeros_like(mean)

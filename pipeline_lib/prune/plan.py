@@ -121,8 +121,8 @@ def _subsets(
             for point, direction in [(NO_POINT, order)] if at_random else [("easiest", order), ("hardest", order[::-1])]:
                 yield point, _growing(direction, sizes, labels)
         case "prune_stratified" if not at_random:
-            rule = (settings["strata"], settings["cutoff"], request.rng, labels)
-            for share in shares:
+            for share, cutoff in zip(shares, settings["cutoffs"], strict=True):
+                rule = (settings["strata"], cutoff, request.rng, labels)
                 yield share, select.stratified(request.score, 1 - exact(share), *rule)
         case _:
             for share in shares:

@@ -135,7 +135,8 @@ def _metrics(configured: dict[str, dict]) -> Table:
     for name, settings in configured.items():
         metric = metric_files.load(settings["function"])
         parameters = ", ".join(f"{key}: {value}" for key, value in settings["parameters"].items())
-        rows.append((name, metric.FORMULA, metric.RANGE, parameters or "none", metric.NEEDS))
+        formula = ". ".join(filter(None, [metric.FORMULA, metric_files.caveat(settings["function"], settings["parameters"])]))
+        rows.append((name, formula, metric.RANGE, parameters or "none", metric.NEEDS))
     table = pd.DataFrame(rows, columns=["metric", "formula", "range", "parameters", "reads"])
     words = "Dynamics are the recorded trainings of the ensemble, clusters are k-means on features learned without labels."
     return Table("The metrics of this study", table, len(table), "", words, opened=True)

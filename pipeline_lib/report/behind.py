@@ -36,8 +36,8 @@ def halves(table: pd.DataFrame) -> str:
 def detections(table: pd.DataFrame) -> str:
     """Say what the bootstrap went over."""
     return (
-        f"{len(table)} metrics, one ensemble; bars are 95% bootstrap intervals over the examples, not over trainings. Ties count "
-        "as if they were ordered at random."
+        f"{len(table)} metrics, one ensemble; bars are 95% bootstrap intervals over the examples, not over trainings: wrong and "
+        "right labels are drawn apart, so that every resample has as many wrong ones. Ties count as if they were ordered at random."
     )
 
 

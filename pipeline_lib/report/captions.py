@@ -16,7 +16,10 @@ SECTIONS = {
     "data": ("Data set", "What the study was given: images, labels, and what was changed on purpose."),
     "metrics": (
         "Metrics",
-        "A metric gives every training example one number, its score. All scores are oriented alike: higher means harder.",
+        "A metric gives every training example one number, its score. All scores are oriented alike: higher means harder. But not "
+        "every metric means the same by hard. Variability, dyn_unc and student_teacher are high for what is learned late or stays "
+        "ambiguous, and low for what is never learned (wrong labels, often), so they may order the examples opposite to the "
+        "others. Entropy, std and flip do not look at the label: they cannot tell what is always wrong from what is always right.",
     ),
     "examples": (
         "Examples",
@@ -64,7 +67,8 @@ class Heading:
     paragraph: str
 
 
-SHARE_AXES = "Across: the share of the training data left out; up: test accuracy after the last epoch. Baselines are dashed."
+BASELINES_DRAWN = "Dashed: random; dotted: all data."
+SHARE_AXES = f"Across: the share of the training data left out; up: test accuracy after the last epoch. {BASELINES_DRAWN}"
 PAIRED = "All metrics share the seeds, so that equal seeds start from equal weights."
 
 CAPTIONS = {
@@ -143,8 +147,7 @@ CAPTIONS = {
         "Every metric orders the training examples from the easiest to the hardest. A window of fixed size slides along this "
         "order, and networks are trained on the window alone. Windows on the left hold only easy examples, windows on "
         f"the right only hard ones. {PAIRED}",
-        "Across: where the window begins in the order of difficulty; up: test accuracy after the last epoch. "
-        "Dashed: a random window of the same size, and all data.",
+        f"Across: where the window begins in the order of difficulty; up: test accuracy after the last epoch. {BASELINES_DRAWN}",
         behind.trainings,
     ),
     "prune_easiest": Caption(
@@ -176,15 +179,16 @@ CAPTIONS = {
         "One share left out, epoch by epoch",
         "A fixed share of the easiest examples is left out, and the test accuracy is followed through the training. The "
         "figure shows whether a difference at the end is stable or a matter of the epoch at which one stops.",
-        "Across: epoch; up: test accuracy. The last panel holds the accuracies after the last epoch. Baselines are dashed.",
+        "Across: epoch; up: test accuracy; light bands: 95% intervals. The last panel holds the accuracies after the last epoch. "
+        f"{BASELINES_DRAWN}",
         behind.trainings,
     ),
     "prune_stratified": Caption(
         "experiments",
         "Stratified selection",
-        "Coverage-centric selection (CCS): a share of the hardest examples is dropped as likely noise, and the rest of the "
-        "budget is spread evenly over strata of the score, so that easy, middling and hard examples all stay in. It was made for "
-        f"large shares left out, where keeping only the hardest fails. {PAIRED}",
+        "Coverage-centric selection (CCS): the hardest are left out (cutoff) as likely noise, the others evenly: what is kept is "
+        "spread over strata of the score, so that easy, middling and hard examples all stay in. It was made for large shares left "
+        f"out, where keeping only the hardest fails. {PAIRED}",
         SHARE_AXES,
         behind.trainings,
     ),
@@ -202,8 +206,8 @@ CAPTIONS = {
         "Nothing is left out for good: training begins with the easiest or with the hardest examples, and the others are added "
         "bit by bit until all are in. Every training takes as many optimiser steps as one on all data, with which it "
         "is compared.",
-        "Across: epoch; up: test accuracy; one panel per direction. The last panel holds the accuracies after the last epoch. "
-        "Baselines are dashed.",
+        "Across: epoch; up: test accuracy; one panel per direction; light bands: 95% intervals; vertical line: all data are "
+        f"in. The last panel holds the accuracies after the last epoch. {BASELINES_DRAWN}",
         behind.trainings,
     ),
     "label_noise": Caption(
@@ -213,7 +217,7 @@ CAPTIONS = {
         "class; scores and trainings both see the wrong labels. The test labels are right. If a metric ranks wrong labels as "
         "hard, its last windows suffer most.",
         "Across: where the window begins in the order of difficulty; up: test accuracy. One panel for the labels as they are, one "
-        "with wrong labels among them.",
+        f"with wrong labels among them. {BASELINES_DRAWN}",
         behind.trainings,
     ),
     "noise_detection": Caption(
@@ -223,7 +227,7 @@ CAPTIONS = {
         "right one? AUROC is the chance that it does (0.5 is guessing); average precision is the share of wrong labels "
         "among the hardest, averaged over all wrong labels; precision at 1, 5 and 10% is that share among the hardest 1, 5 "
         "and 10%; missed is the share of wrong labels that are not among as many of the hardest examples as there are wrong "
-        "labels.",
+        "labels. In the table, behind_best is how far the AUROC lies below the largest, measured on the same resamples.",
         "Rows: metrics. One panel per measure; dashed: guessing.",
         behind.detections,
     ),
@@ -250,7 +254,8 @@ TABLES = {
         f"correlation_{method}_intervals": Heading(
             "metrics",
             f"Intervals of the {method.capitalize()} correlations",
-            "Two-sided 95% intervals by Fisher's z. They cover the draw of the examples, not that of the trainings.",
+            "Two-sided 95% bootstrap intervals over the examples (percentiles; all pairs on the same resamples). They cover the "
+            "draw of the examples, not that of the trainings.",
         )
         for method in ("spearman", "pearson")
     },

@@ -35,7 +35,7 @@ STUDY = {
     "experiments": {
         "sliding_window": {"size": 0.4, "starts": [0, 0.6], "metrics": ["el2n"]},
         "prune_easiest": {"shares": [0.2, 0.5], "balanced": [False, True], "budget": ["epochs", "steps"]},
-        "prune_stratified": {"shares": [0.3], "cutoff": 0.2},
+        "prune_stratified": {"shares": [0.3], "cutoffs": [0.2]},
         "clusters": {"k": [5, "classes"], "features": "backbone"},
         "curriculum": {"begin": 0.5},
     },

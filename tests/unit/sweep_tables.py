@@ -17,6 +17,11 @@ def sweep(accuracy: dict, balanced: bool = False, budget: str = "epochs") -> pd.
     return pd.DataFrame(rows, columns=["point", "balanced", "budget", "seed", "kept", "accuracy", "seconds", "flops"])
 
 
+def classes(runs: pd.DataFrame, **kept: int) -> pd.DataFrame:
+    """Add how many examples of each class were kept."""
+    return runs.assign(**{f"kept_{name}": number for name, number in kept.items()})
+
+
 def full(*accuracies: float) -> pd.DataFrame:
     """Make the runs on all data."""
     return sweep({float("nan"): accuracies})

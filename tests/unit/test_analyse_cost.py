@@ -4,12 +4,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline_lib.analyse.cost import COLUMNS, ledger
+from pipeline_lib import storage
+from pipeline_lib.analyse.cost import COLUMNS, PRICES, ledger, price
 from pipeline_lib.analyse.statistics import share_interval
 from pipeline_lib.errors import PipelineError
 from tests.unit.sweep_tables import FULL_FLOPS, FULL_SECONDS, full, sweep
 
-SCORING = pd.DataFrame({"metric": ["el2n", "km"], "seconds": [30.0, 50.0], "flops": [4 * FULL_FLOPS, 0.0]})
+SCORING = pd.DataFrame(
+    {
+        "metric": ["el2n", "km"],
+        **dict.fromkeys(PRICES, 0.0),
+        "ensemble_seconds": [30.0, 0.0],
+        "ensemble_flops": [4 * FULL_FLOPS, 0.0],
+        "features_seconds": [0.0, 40.0],
+        "clusters_seconds": [0.0, 10.0],
+    }
+)
 
 
 def sweeps():
@@ -33,6 +43,29 @@ def test_by_hand():
     assert (half["total_seconds"], half["total_flops"]) == (35, 4.5 * FULL_FLOPS)
     assert half["relative_cost"] == 4.5
     assert half["trainings_to_break_even"] == 8  # each saves half a training, the scoring cost four
+
+
+def test_the_scoring_is_the_sum_of_its_sources_which_stand_beside_it():
+    table = ledger(sweeps(), SCORING)
+    km = row(table, "km", 0.5)
+    assert (km["scoring_seconds"], km["features_seconds"], km["clusters_seconds"], km["ensemble_seconds"]) == (50, 40, 10, 0)
+    for unit in ("seconds", "flops"):
+        parts = [f"{source}_{unit}" for source in ("ensemble", "features", "clusters")]
+        assert table[parts].sum(axis=1).tolist() == table[f"scoring_{unit}"].tolist()
+
+
+def test_prices_are_told_by_source_and_hold_the_recording(tmp_path):
+    ensemble = [tmp_path / "dynamics" / f"seed{seed}.h5" for seed in range(2)]
+    for path in ensemble:
+        storage.write_h5(path, {}, {"seconds": 1.0, "flops": 10.0, "recording_seconds": 0.5, "recording_flops": 5.0})
+    features, clusters = tmp_path / "features" / "swav.h5", tmp_path / "clusters" / "prototypes-5.h5"
+    storage.write_h5(features, {}, {"seconds": 7.0, "flops": 70.0})
+    storage.write_h5(clusters, {}, {"seconds": 0.1, "flops": 2.0})
+    nothing = dict.fromkeys(PRICES, 0.0)
+    assert price(ensemble) == nothing | {"ensemble_seconds": 3, "ensemble_flops": 30}
+    used = {"features_seconds": 7, "features_flops": 70, "clusters_seconds": 0.1, "clusters_flops": 2}
+    assert price([features, clusters]) == nothing | used
+    assert price([]) == nothing
 
 
 def test_at_break_even_both_ways_cost_the_same():

@@ -6,7 +6,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from pipeline_lib.analyse.area import SHARES, areas
-from pipeline_lib.analyse.cost import ledger
+from pipeline_lib.analyse.cost import PRICES, ledger
 from pipeline_lib.draw import area, cost, noise_detection, reliability
 from tests.unit.sweep_tables import FULL_FLOPS, full, sweep
 
@@ -23,6 +23,12 @@ def sweeps(seeds=3):
         name: sweep({s: top - 0.1 * s + spread for s in SHARES}) for name, top in (("random", 0.9), ("el2n", 0.8), ("km", 0.95))
     }
     return named | {"full": full(*(0.95 + spread))}
+
+
+def scoring(el2n=FULL_FLOPS, km=FULL_FLOPS):
+    """Prices of both metrics in operations."""
+    prices = {**dict.fromkeys(PRICES, 0.0), "ensemble_flops": [el2n, 0.0], "features_flops": [0.0, km]}
+    return pd.DataFrame({"metric": ["el2n", "km"], **prices})
 
 
 def lines(axes):
@@ -53,8 +59,7 @@ def test_every_variant_has_its_own_row_of_areas():
 
 def test_single_runs_claim_no_intervals():
     assert "single run" in area.draw(areas(sweeps(1)), "digits").get_supxlabel()
-    scoring = pd.DataFrame({"metric": ["el2n", "km"], "seconds": 1.0, "flops": FULL_FLOPS})
-    assert "single run" in cost.draw(ledger(sweeps(1), scoring), "digits").get_supxlabel()
+    assert "single run" in cost.draw(ledger(sweeps(1), scoring()), "digits").get_supxlabel()
 
 
 def test_detection_is_sorted_by_auroc_beside_chance():
@@ -86,8 +91,8 @@ def test_reliability_shows_halves_and_estimate_and_what_could_not_be_measured():
 
 
 def test_cost_counts_the_scoring_once_and_shared():
-    scoring = pd.DataFrame({"metric": ["el2n", "km"], "seconds": 1.0, "flops": [2 * FULL_FLOPS, 50 * FULL_FLOPS]})
-    alone, shared = cost.draw(ledger(sweeps(), scoring), "digits").axes
+    figure = cost.draw(ledger(sweeps(), scoring(2 * FULL_FLOPS, 50 * FULL_FLOPS)), "digits")
+    alone, shared = figure.axes
     kept = 1 - np.array(SHARES)
     assert lines(alone)["el2n"].get_xdata() == pytest.approx(kept + 2)
     assert lines(alone)["km"].get_xdata() == pytest.approx(kept + 50)
@@ -97,11 +102,18 @@ def test_cost_counts_the_scoring_once_and_shared():
     assert alone.get_xscale() == "log"
     assert "begins to save" in alone.texts[0].get_text()
     assert "100 trainings" in shared.get_title(loc="left")
+    assert "as many epochs" in figure.get_supxlabel(), "the only variant is named"
+    assert "floating-point operations" in figure.get_supxlabel()
 
 
-def test_cost_is_drawn_for_one_variant():
-    given = {name: pd.concat([t, t.assign(budget="steps")]) if name != "full" else t for name, t in sweeps().items()}
-    scoring = pd.DataFrame({"metric": ["el2n", "km"], "seconds": 1.0, "flops": FULL_FLOPS})
-    figure = cost.draw(ledger(given, scoring), "digits")
-    assert len(lines(figure.axes[0])["el2n"].get_xdata()) == len(SHARES)
-    assert "as many epochs" in figure.get_supxlabel()
+def test_every_variant_has_its_own_row_of_costs():
+    given = {
+        name: pd.concat([t, t.assign(budget="steps", flops=FULL_FLOPS)]) if name != "full" else t for name, t in sweeps().items()
+    }
+    figure = cost.draw(ledger(given, scoring()), "digits")
+    epochs, _, steps, _ = figure.axes
+    assert epochs.get_title(loc="left").endswith("as many epochs as on all data")
+    assert steps.get_title(loc="left").endswith("as many steps as on all data")
+    assert lines(epochs)["random"].get_xdata() == pytest.approx(1 - np.array(SHARES))
+    assert lines(steps)["random"].get_xdata() == pytest.approx([1] * len(SHARES)), "as many steps save nothing"
+    assert lines(steps)["all data"].get_xdata()[0] == 1

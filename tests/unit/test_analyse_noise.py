@@ -41,6 +41,25 @@ def test_resamples_are_measured_like_data_with_repeated_examples():
     assert average_precision == pytest.approx(average_precision_score(repeated_wrong, repeated_score))
 
 
+def test_every_resample_has_as_many_wrong_labels_as_the_data():
+    # a perfect detector: of the hardest 10% exactly 5 of 10 are wrong, in every resample (drawn from all it would be 1 to 9)
+    wrong = np.arange(100) < 5
+    row = detect({"perfect": wrong * 1.0}, wrong, 0).iloc[0]
+    assert row["precision_at_10_low"] == row["precision_at_10"] == row["precision_at_10_high"] == pytest.approx(0.5)
+
+
+def test_what_a_metric_is_behind_the_best_is_paired():
+    score, wrong = data()
+    nearly = score + 0.05 * np.random.default_rng(2).normal(size=300)
+    table = detect({"worst": -score, "best": score, "nearly": nearly}, wrong, 0).set_index("metric")
+    assert table["auroc"].idxmax() == "best"
+    behind = table[["behind_best", "behind_best_low", "behind_best_high"]]
+    assert behind.loc["best"].tolist() == [0, 0, 0]
+    assert behind["behind_best"].tolist() == pytest.approx((table["auroc"].max() - table["auroc"]).tolist())
+    # what a resample does to both cancels
+    assert behind.loc["nearly"].max() < 0.2 * (table.loc["best", "auroc_high"] - table.loc["best", "auroc_low"])
+
+
 def test_by_hand():
     # hardest first: wrong, right, wrong, 97 right
     score, wrong = np.arange(100.0)[::-1], np.zeros(100, dtype=bool)

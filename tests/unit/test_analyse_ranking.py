@@ -1,4 +1,4 @@
-"""The confident joint by hand, on noise put in on purpose, and the table of all examples."""
+"""Doubted labels by hand and on noise put in on purpose, and the table of all examples."""
 
 from io import StringIO
 
@@ -9,36 +9,27 @@ from pipeline_lib.analyse.ranking import RULE, likely_mislabelled, ranking
 
 
 def test_by_hand():
-    # thresholds: class 0: (.9 + .5 + .1) / 3 = .5; class 1: (.8 + .6) / 2 = .7
-    p = np.array([[0.9, 0.1], [0.5, 0.5], [0.1, 0.9], [0.2, 0.8], [0.4, 0.6]])
+    p = np.array([[0.9, 0.1, 0.0], [0.5, 0.5, 0.0], [0.1, 0.2, 0.7], [0.2, 0.8, 0.0], [0.55, 0.45, 0.0]])
     flag, suggested = likely_mislabelled(p, np.array([0, 0, 0, 1, 1]))
-    # the third reaches class 1 only; the last reaches neither (.4 < .5, .6 < .7), so nothing is said about it
-    assert flag.tolist() == [False, False, True, False, False]
-    assert suggested.tolist() == [0, 0, 1, 1, 1]
+    # the second is a draw; of the third class 2 leads, of the last class 0
+    assert flag.tolist() == [False, False, True, False, True]
+    assert suggested.tolist() == [0, 0, 2, 1, 0]
 
 
-def test_of_several_classes_that_are_reached_the_most_probable_counts():
-    # thresholds .3, .4, .45
-    p = np.array([[0.3, 0.25, 0.45], [0.35, 0.4, 0.25], [0.3, 0.25, 0.45]])
-    flag, suggested = likely_mislabelled(p, np.array([0, 1, 2]))
-    assert flag.tolist() == [True, False, False]
-    assert suggested.tolist() == [2, 1, 2]
+def test_the_flagged_are_those_whose_margin_is_above_0():
+    p, given, _ = noisy(300)
+    log = np.log(p)
+    own = log[np.arange(300), given].copy()
+    log[np.arange(300), given] = -np.inf
+    assert np.array_equal(likely_mislabelled(p, given)[0], log.max(axis=1) - own > 0)
 
 
-def test_a_confident_class_does_not_swallow_a_hesitant_one():
-    # the plain argmax says class 0 everywhere; class 1 gets .4 on average, so .45 is a belief in it, .52 none in class 0
-    p = np.array([[0.95, 0.05], [0.97, 0.03], [0.52, 0.48], [0.55, 0.45], [0.65, 0.35]])
-    flag, suggested = likely_mislabelled(p, np.array([0, 0, 0, 1, 1]))
-    assert p.argmax(axis=1).tolist() == [0] * 5
-    assert flag.tolist() == [False, False, True, False, False]
-    assert suggested[2] == 1
-
-
-def test_a_class_without_examples_is_never_suggested():
-    p = np.array([[0.1, 0.1, 0.8], [0.2, 0.7, 0.1], [0.7, 0.2, 0.1]])
-    flag, suggested = likely_mislabelled(p, np.array([0, 1, 0]))
-    assert 2 not in suggested
-    assert not flag.any()
+def test_a_wrong_label_that_is_half_learnt_is_found():
+    # 3 of 10 examples labelled 1 are 0s; the label's own examples get .9, so the confident joint's threshold is .9 for class 0
+    p = np.array([[0.9, 0.1]] * 10 + [[0.1, 0.9]] * 7 + [[0.6, 0.4]] * 3)
+    flag, suggested = likely_mislabelled(p, np.repeat([0, 1], 10))
+    assert np.flatnonzero(flag).tolist() == [17, 18, 19]
+    assert suggested[17:].tolist() == [0, 0, 0]
 
 
 def test_equal_probabilities_are_no_reason_to_doubt():
@@ -64,7 +55,7 @@ def test_noise_put_in_on_purpose_is_found_and_mended():
     p, given, true = noisy()
     flag, suggested = likely_mislabelled(p, given)
     wrong = given != true
-    assert (flag & wrong).sum() / wrong.sum() > 0.75
+    assert (flag & wrong).sum() / wrong.sum() > 0.95
     assert (flag & wrong).sum() / flag.sum() > 0.9
     assert (suggested[flag & wrong] == true[flag & wrong]).mean() > 0.95
     assert (suggested[~flag] == given[~flag]).all()

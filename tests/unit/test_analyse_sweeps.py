@@ -96,6 +96,20 @@ def test_the_ends_of_a_curriculum_are_points_in_words():
     assert table["kept_share"].tolist() == [1] * 4
 
 
+def test_classes_without_an_example_are_counted_in_the_worst_run():
+    tables = {
+        "el2n": runs((0.5, 0, 0.8), (0.5, 1, 0.8), kept_cat=[0, 2], kept_dog=[0, 4], kept_eel=[10, 6], kept_fox=0),
+        "full": runs((NAN, 0, 0.9), kept=100, kept_cat=10, kept_dog=10, kept_eel=10, kept_fox=0),
+    }
+    own, full = sweeps.summarise(tables, 30).to_dict("records")
+    assert own["classes_missing"] == 2, "cat and dog in seed 0; fox is not even in the whole training set"
+    assert (own["kept_min"], own["kept_max"]) == pytest.approx((0.1, 0.8)), "means over the runs: cat 1 of 10, eel 8 of 10"
+    assert (full["classes_missing"], full["kept_min"], full["kept_max"]) == (0, 1, 1)
+    [own] = sweeps.summarise({"el2n": tables["el2n"]}, 30).to_dict("records")
+    assert own["classes_missing"] == 3, "without all data every class counts"
+    assert np.isnan(own["kept_min"])
+
+
 def test_a_table_made_of_files_is_that_of_the_runs(windows, tmp_path):
     files = {metric: tmp_path / f"{metric}.csv" for metric in windows}
     for metric, path in files.items():
@@ -125,6 +139,33 @@ def test_a_curve_has_a_row_for_every_epoch():
     assert table["accuracy_mean"].tolist() == pytest.approx([0.3, 0.7, 0.5, 0.9])
     assert table.loc[0, ["accuracy_low", "accuracy_high"]].tolist() == pytest.approx(share_interval(np.array([0.2, 0.4]))[1:])
     assert table.loc[2:, ["accuracy_low", "accuracy_high"]].isna().all(axis=None)
+
+
+def test_gains_of_a_curve_are_paired_by_seed_after_the_same_epoch():
+    tables = {
+        "el2n": runs((0.5, 0, 0.6), (0.5, 1, 0.8), epoch_1=[0.2, 0.4], epoch_2=[0.6, 0.8]),
+        "random": runs((0.5, 1, 0.7), (0.5, 0, 0.6), epoch_1=[0.3, 0.1], epoch_2=[0.7, 0.6]),
+    }
+    table = sweeps.curves(tables)
+    gains = table[["gain_mean", "gain_low", "gain_high"]]
+    assert gains.loc[0].tolist() == pytest.approx([0.1] * 3), "both seeds gain a tenth"
+    assert gains.loc[1].tolist() == pytest.approx(mean_interval(np.array([0, 0.1])))
+    assert gains.loc[2:].isna().all(axis=None), "baselines gain nothing"
+    assert table["kept_share"].isna().all(), "the size of the whole training set is not known without all data"
+
+
+def test_a_curve_tells_on_how_much_of_the_data_an_epoch_trained():
+    epochs = {"epoch_1": 0.5, "epoch_2": 0.6}
+    tables = {"el2n": runs(("easiest", 0, 0.6), kept=40, **epochs), "full": runs((NAN, 0, 0.9), kept=100, **epochs)}
+    assert sweeps.curves(tables)["kept_share"].tolist() == [0.4, 0.4, 1, 1]
+    assert sweeps.curves(tables, [0.5, 1.0])["kept_share"].tolist() == [0.5, 1, 1, 1], "a curriculum grows, all data do not"
+
+
+def test_the_number_of_clusters_is_read_from_the_clustering(tmp_path):
+    storage.write_h5(tmp_path / "prototypes-elbow.h5", {}, {"clusters": 17})
+    assert sweeps.read_cluster_counts({"km_elbow": tmp_path / "prototypes-elbow.h5"}) == {"km_elbow": 17}
+    with pytest.raises(PipelineError, match=r"prototypes-5\.h5"):
+        sweeps.read_cluster_counts({"km_5": tmp_path / "prototypes-5.h5"})
 
 
 def test_epochs_stay_in_their_order_beyond_the_ninth():

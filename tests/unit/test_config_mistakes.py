@@ -23,7 +23,7 @@ UNKNOWN_KEYS = [
     ("experiments", "window", EXPERIMENTS),
     ("experiments.sliding_window", "start", f"{EVERY_EXPERIMENT}, size, starts"),
     ("experiments.prune_easiest", "share", f"{EVERY_EXPERIMENT}, shares"),
-    ("experiments.prune_stratified", "beta", f"{EVERY_EXPERIMENT}, shares, strata, cutoff"),
+    ("experiments.prune_stratified", "beta", f"{EVERY_EXPERIMENT}, shares, strata, cutoffs"),
     ("experiments.clusters", "numbers", f"{EVERY_EXPERIMENT}, k, features, shares"),
     ("experiments.curriculum", "step", f"{EVERY_EXPERIMENT}, begin, add, every"),
     ("datasets.digits.experiments", "window", EXPERIMENTS),
@@ -75,7 +75,6 @@ WRONG_VALUES = [
     ("experiments.clusters.k", [], "should hold 1 or more, not nothing"),
     ("experiments.curriculum.begin", 1, "should be less than 1, not 1"),
     ("experiments.curriculum.every", 0, "should be at least 1, not 0"),
-    ("experiments.prune_stratified.cutoff", 1, "should be less than 1, not 1"),
     ("experiments.prune_stratified.strata", 0, "should be at least 1, not 0"),
     ("datasets.digits.experiments.sliding_window.size", 1.2, "should be at most 1, not 1.2"),
     ("swav.small.elbow", [2, 3, 4], "should hold 2 or fewer, not [2, 3, 4]"),
@@ -128,8 +127,14 @@ WRONG_INSIDE = [  # the line names a key of the changed section, or the section 
     ("experiments.prune_easiest.budget", ["runs"], "experiments.prune_easiest.budget.0: should be 'epochs' or 'steps', not 'runs'"),
     (
         "experiments.prune_stratified.shares",
-        [0.1, 0.3],
+        [0.1],
         "experiments.prune_stratified: shares: 0.1 is less than the cutoff 0.2 that is pruned anyway",
+    ),
+    ("experiments.prune_stratified.cutoffs", [1], "experiments.prune_stratified.cutoffs.0: should be less than 1, not 1"),
+    (
+        "experiments.prune_stratified.cutoffs",
+        [0, 0.1],
+        "experiments.prune_stratified: cutoffs: 2 for 1 shares; give one for each",
     ),
     (
         "experiments.clusters.k",

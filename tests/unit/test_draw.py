@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
+from matplotlib.colors import rgb_to_hsv, to_rgb
 from PIL import Image
 
 from pipeline_lib.draw import correlation, style
@@ -15,10 +16,32 @@ def _close_figures():
     plt.close("all")
 
 
-def test_a_metric_looks_the_same_in_every_figure():
-    assert style.look("km", ["km"]) == style.look("km", ["el2n", "other", "km"])
-    looks = [tuple(style.look(name, ["mine", "yours"]).items()) for name in (*style.KNOWN, "mine", "yours")]
+CLUSTERS = [f"km_prototypes_{k}" for k in (5, 10, 55, 100, 200, "classes", "elbow")]
+
+
+def grey(colour):
+    """Luminance, 0..1: what is left of a colour without hue."""
+    return np.dot(to_rgb(colour), [0.2126, 0.7152, 0.0722])
+
+
+def test_no_two_metrics_look_the_same():
+    looks = [tuple(style.look(name).items()) for name in (*style.KNOWN, *CLUSTERS, "el2n_early", "mine", "yours")]
     assert len(set(looks)) == len(looks)
+
+
+def test_clusterings_are_shades_of_km_the_darker_the_more_clusters():
+    assert {style.look(name)["marker"] for name in CLUSTERS}.isdisjoint(style.look("km")["marker"])
+    assert len({style.look(name)["marker"] for name in CLUSTERS}) == len(CLUSTERS), "told apart without colours"
+    shades = [grey(style.look(name)["color"]) for name in CLUSTERS]
+    assert (np.diff(shades[:5]) < 0).all()
+    hues = {round(rgb_to_hsv(to_rgb(style.look(name)["color"]))[0], 1) for name in ("km", *CLUSTERS)}
+    assert len(hues) == 1
+
+
+def test_a_name_belongs_to_the_longest_known_one_that_it_begins_with():
+    [hue, raw] = [rgb_to_hsv(to_rgb(style.look(name)["color"]))[0] for name in ("forget_raw_2", "forget_raw")]
+    assert hue == pytest.approx(raw, abs=0.02)
+    assert style.look("formal")["color"] in style.PALETTE, "a beginning alone is no family"
 
 
 def test_the_heat_map_writes_its_values():

@@ -378,3 +378,17 @@ def test_drawing_loads_no_torch():
     names += tuple(f"draw.{name}" for name in ("augmentations", "data_map", "distributions", "elbow", "examples", "tsne"))
     code = "; ".join(f"import pipeline_lib.{name}" for name in names) + "; import sys; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_beliefs_by_hand_and_from_their_file(tmp_path):
+    throughout = np.array([[0.6, 0.4, 0.0], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]])
+    final = np.array([[0.3, 0.7, 0.0], [0.1, 0.8, 0.1], [0.0, 0.1, 0.9]])
+    table = belief.beliefs(throughout, final, np.array([0, 0, 2]))
+    assert table["likely_mislabelled"].tolist() == [False, True, False]
+    assert table["suggested"].tolist() == [0, 1, 2]
+    assert table["belief"].tolist() == [1, 1, 2]
+    assert table["belief_probability"].tolist() == [0.7, 0.8, 0.9]
+    storage.write_csv(tmp_path / "belief.csv", table)
+    pd.testing.assert_frame_equal(belief.read_beliefs(tmp_path / "belief.csv", 3), table)
+    with pytest.raises(PipelineError, match="has 3 rows for 4 examples"):
+        belief.read_beliefs(tmp_path / "belief.csv", 4)

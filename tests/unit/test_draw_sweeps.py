@@ -21,7 +21,8 @@ def _close_figures():
 
 def row(metric, point, kept_share, mean, runs=3, balanced=False, budget="epochs"):
     spread = 0.02 if runs > 1 else NAN
-    return (metric, balanced, budget, point, kept_share, runs, mean, mean - spread, mean + spread, NAN, NAN, NAN)
+    gains, classes = (NAN, NAN, NAN), (0, kept_share, kept_share)
+    return (metric, balanced, budget, point, kept_share, runs, mean, mean - spread, mean + spread, *gains, *classes)
 
 
 def windows(**options):
@@ -115,7 +116,7 @@ def test_the_axis_of_a_window_says_its_size_and_where_the_easy_examples_are():
         ("prune_easiest", "the easiest"),
         ("prune_hardest", "the hardest"),
         ("clusters", "the easiest"),
-        ("prune_stratified", "evenly over all difficulties"),
+        ("prune_stratified", "the hardest left out, the others taken evenly"),
     ],
 )
 def test_the_axis_of_pruning_says_what_is_pruned(experiment, what):
@@ -125,6 +126,79 @@ def test_the_axis_of_pruning_says_what_is_pruned(experiment, what):
     assert what in first
     assert "% of the training set" in first
     assert second.index("most data") < second.index("least data")
+
+
+FINE = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.51, 0.52, 0.53, 0.54, 0.55, 0.56, 0.57, 0.58, 0.59, 0.6]  # the thesis's starts
+
+
+def fine_windows():
+    rows = [row(metric, start, 0.4, 0.5 + start / 2) for metric in ("el2n", "km", "std") for start in FINE]
+    return with_full(pd.DataFrame([*rows, row("random", NAN, 0.4, 0.7)], columns=COLUMNS))
+
+
+def test_a_part_with_dense_points_is_drawn_once_more_enlarged():
+    whole, part = draw(fine_windows()).axes
+    assert (whole.get_title(loc="left"), part.get_title(loc="left")) == ("", "enlarged: 50 to 60%")
+    assert lines(part)["el2n"].get_xdata() == pytest.approx(range(50, 61), abs=0.5)
+    assert len(lines(whole)["el2n"].get_xdata()) == len(FINE)
+    assert list(lines(part)) == list(lines(whole)), "baselines in both"
+    assert part.get_ylim() != whole.get_ylim(), "a scale of its own"
+
+
+@pytest.mark.parametrize(
+    ("points", "part"),
+    [
+        (FINE, (0.5, 0.6)),
+        ([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], None),
+        ([0.3, 0.5, 0.7, 0.8, 0.9], None),
+        ([0, 0.01, 0.02, 0.3], None),
+        ([0, 0.01, 0.02, 0.03, 0.3, 0.31, 0.32, 0.33, 0.34], (0.3, 0.34)),
+        ([0.5], None),
+    ],
+    ids=["thesis", "even", "halved", "too few", "the longer of two", "one"],
+)
+def test_what_is_dense(points, part):
+    assert sweeps.dense_part(np.array(points[::-1])) == part
+
+
+def test_markers_never_reach_over_to_the_next_point():
+    for axes in draw(fine_windows()).axes:
+        drawn = np.array([lines(axes)[name].get_xdata() for name in ("el2n", "km", "std")])
+        gaps = np.diff(100 * np.array(FINE[-drawn.shape[1] :]))
+        assert (np.ptp(drawn, axis=0)[1:] <= gaps / 2).all()
+        assert (np.ptp(drawn, axis=0)[:-1] <= gaps / 2).all()
+        assert (np.ptp(drawn, axis=0) > 0).all()
+
+
+def test_a_point_where_a_class_is_missing_is_hollow_and_explained():
+    table = with_full(pruned())
+    assert "hollow" not in draw(table, "prune_easiest").get_supxlabel()
+    table.loc[(table["point"] == 0.6), "classes_missing"] = 2
+    figure = draw(table, "prune_easiest")
+    hollow = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"]
+    assert [(line.get_xdata(), line.get_ydata()) for line in hollow] == [(pytest.approx([60]), pytest.approx([70]))] * 2
+    assert [to_hex(line.get_color()) for line in hollow] == [
+        to_hex(lines(figure.axes[0])[n].get_color()) for n in ("el2n", "random")
+    ]
+    assert "hollow: a class has no example left" in figure.get_supxlabel()
+
+
+def test_the_bar_of_all_data_stands_clear_of_a_single_point():
+    table = with_full(pd.DataFrame([row("el2n", 0.5, 0.5, 0.8), row("random", 0.5, 0.5, 0.7)], columns=COLUMNS))
+    bars = [collection.get_segments()[0][0, 0] for collection in draw(table, "prune_easiest").axes[0].collections]
+    assert bars == pytest.approx([50, 50, 56])
+
+
+def test_the_note_says_which_baselines_have_their_bars_at_the_right():
+    assert "random: dashed, all data: dotted, their bars at the right" in draw(with_full(windows())).get_supxlabel()
+    assert "random: dashed; all data: dotted, its bar at the right" in draw(with_full(pruned()), "prune_easiest").get_supxlabel()
+
+
+def test_the_legend_tells_the_number_of_clusters_where_the_name_does_not():
+    names = {"km_5": "k = 5", "km_elbow": "k = elbow", "km_classes": "k = classes"}
+    found = sweeps.numbered(names, {"km_5": 5, "km_elbow": 17, "km_classes": 10})
+    assert found == {"km_5": "k = 5", "km_elbow": "k = elbow (17)", "km_classes": "k = classes (10)"}
+    assert sweeps.numbered(names, {}) == names
 
 
 def test_a_single_variant_is_one_panel_without_a_title():
@@ -183,10 +257,13 @@ def test_a_metric_can_have_a_longer_name_in_the_legend():
     assert legend(figure) == ["el2n", "mine, k = 10", "random 40%", "all data"]
 
 
-def followed(metric, point, last, runs=3, balanced=False, budget="epochs"):
+def followed(metric, point, last, runs=3, balanced=False, budget="epochs", shares=(0.5, 0.5)):
     means = [last / 2, last]
     spread = 0.02 if runs > 1 else NAN
-    rows = [(metric, balanced, budget, point, epoch, runs, m, m - spread, m + spread) for epoch, m in enumerate(means, 1)]
+    rows = [
+        (metric, balanced, budget, point, epoch, runs, mean, mean - spread, mean + spread, NAN, NAN, NAN, share)
+        for epoch, (mean, share) in enumerate(zip(means, shares, strict=True), 1)
+    ]
     return pd.DataFrame(rows, columns=CURVE_COLUMNS)
 
 
@@ -240,13 +317,42 @@ def test_curves_run_over_the_epochs_and_the_last_one_stands_alone_at_the_right()
     assert legend(figure) == ["el2n", "km", "random", "all data"]
 
 
+def test_intervals_are_bands_behind_the_lines():
+    figure = curves.draw(curves.panels(pd.concat([followed("el2n", 0.5, 0.6), followed("full", NAN, 0.9)])), "digits")
+    band, _ = figure.axes[0].collections
+    low_and_high = {(epoch, round(value)) for epoch, value in band.get_paths()[0].vertices}
+    assert low_and_high == {(1, 28), (1, 32), (2, 58), (2, 62)}
+    assert band.get_alpha() < 0.2
+    assert "bands and bars: 95% t-interval" in figure.get_supxlabel()
+
+
+def test_a_vertical_line_tells_from_where_on_a_curriculum_has_all_data():
+    table = pd.concat([curriculum(shares=(0.5, 1.0)), followed("full", NAN, 0.9, shares=(1.0, 1.0))])
+    figure = curves.draw(curves.panels(table), "digits")
+    for axes in figure.axes[:2]:
+        [line] = [line for line in axes.lines if list(line.get_ydata()) == [0, 1]]
+        assert set(line.get_xdata()) == {2}
+    assert "vertical line" in figure.get_supxlabel()
+    same = pd.concat([curriculum(), followed("full", NAN, 0.9, shares=(1.0, 1.0))])
+    assert "vertical line" not in curves.draw(curves.panels(same), "digits").get_supxlabel()
+
+
+def test_random_of_every_variant_stands_at_the_last_epoch_and_all_data_once():
+    tables = [
+        pd.concat([followed("el2n", 0.5, 0.6, balanced=balanced), followed("random", 0.5, share, balanced=balanced)])
+        for balanced, share in ((False, 0.5), (True, 0.7))
+    ]
+    figure = curves.draw(curves.panels(pd.concat([*tables, followed("full", NAN, 0.9)])), "digits")
+    drawn = [(round(line.get_xdata()[0]), line.get_markerfacecolor() == "white") for line in figure.axes[-1].lines]
+    assert sorted(drawn) == [(50, False), (60, False), (60, True), (70, True), (90, False)]
+
+
 def test_the_last_epoch_shows_its_intervals():
     figure = curves.draw(curves.panels(pd.concat([followed("el2n", 0.5, 0.6), followed("full", NAN, 0.9)])), "digits")
     last = figure.axes[-1]
     assert [line.get_xdata()[0] for line in last.lines] == pytest.approx([60, 90])
     segments = [segment[:, 0].tolist() for collection in last.collections for segment in collection.get_segments()]
     assert segments == [pytest.approx([58, 62]), pytest.approx([88, 92])]
-    assert "bars: 95% t-interval" in figure.get_supxlabel()
     assert "mean of 3 trainings" in figure.get_supxlabel()
 
 

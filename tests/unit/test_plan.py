@@ -22,7 +22,7 @@ CHANGES = {
     "prune_easiest": {"shares": SHARES},
     "prune_hardest": {"shares": SHARES},
     "prune_fixed": {"share": 0.5},
-    "prune_stratified": {"shares": SHARES, "cutoff": 0.1, "strata": 5},
+    "prune_stratified": {"shares": SHARES, "cutoffs": [0.1, 0.1, 0.1], "strata": 5},
     "clusters": {"shares": SHARES},
     "curriculum": {"begin": 0.5, "add": 0.2},
 }

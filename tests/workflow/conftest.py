@@ -17,9 +17,9 @@ CORRELATION = "results/digits/correlation_spearman.png"
 
 MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Prepare the data set digits": "prepare_dataset",
-    r"Train seed (\d+) of .*": r"train_seed \1",
-    r"Train SwAV .*": "train_swav",
-    r"Cluster the (\w+) features .* k = (\w+)": r"cluster \1 \2",
+    r"Train seed (\d+) of the ensemble on digits and .*": r"train_seed \1",
+    r"Train SwAV on digits, .*": "train_swav",
+    r"Cluster the (\w+) features of digits .* k = (\w+)": r"cluster \1 \2",
     r"Score digits by (\w+)": r"score \1",
     r"Train for sliding_window of digits by (\w+) .*": r"sweep \1",
     r"Train for (?!sliding_window)(\w+) of digits by (\w+) .*": r"sweep \1 \2",
@@ -27,6 +27,17 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Correlate the metrics .*\((\w+)\)": r"draw_correlation \1",
     r"Score halves of .*": "draw_reliability",
     r"Rank the examples .*": "rank_examples",
+    r"Average what .*": "believe",
+    r"Add up what .*": "draw_cost",
+    r"Compute the areas .*": "draw_area",
+    r"Measure how well .*": "draw_noise_detection",
+    r"Judge the claims .*": "judge_claims",
+    r"Draw (prune_hardest) beside .*": r"draw_\1",
+    r"Draw (\w+) of digits from epoch .*": r"draw_\1",
+    r"Draw the sliding window of digits beside .*": "draw_label_noise",
+    r"Draw the (.+) of digits": r"draw_\1",
+    r"Draw the examples of digits by (\w+)": r"draw_examples \1",
+    r"(.* digits_noisy.*)": r"\1",
     r"Write the report of .*": "report",
 }
 

@@ -96,7 +96,7 @@ def test_the_ranking_names_every_example(reported):
 def test_every_claim_has_a_verdict(reported):
     claims = table(reported, "claims")
     assert set(claims["verdict"]) <= {"supported", "contradicted", "undecided", "not tested"}
-    assert len(claims) == 10
+    assert len(claims) == 11
 
 
 def test_the_cost_counts_the_scoring(reported):
@@ -111,3 +111,26 @@ def test_noise_without_a_twin_says_what_to_add(reported):
     done = reported.snakemake("-n", "results/digits_noisy/label_noise.png")
     assert done.returncode != 0
     assert "datasets.digits_noisy.experiments.label_noise.noisy: names no data set" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "target", "says"),
+    [
+        ({"experiments.curriculum.add": 0.1}, "curriculum.png", "curriculum of digits: 5 additions take 5 epochs or more"),
+        ({"ensemble.seeds": 1, "metrics.std": {}}, "scores/std.h5", "metrics.std: needs at least 2 ensemble seeds, digits has 1"),
+        ({"experiments.prune_easiest.shares": [0.1, 0.3]}, "area.png", "the area needs 0.2, 0.4, 0.5, 0.6, 0.7 as well"),
+        ({"datasets.digits.swav": None}, "scores/km.h5", "datasets.digits.swav names no section, but km"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_any_training(project, changes, target, says):
+    project.configure(**changes)
+    done = project.snakemake("-n", f"results/digits/{target}")
+    assert done.returncode != 0
+    assert says in done.stdout
+
+
+def test_a_report_without_the_shares_of_the_area_leaves_it_out(project):
+    project.configure(**{"experiments.prune_easiest.shares": [0.1, 0.3]})
+    plan = project.plan(REPORT)
+    assert "draw_cost" in plan
+    assert "draw_area" not in plan

@@ -34,9 +34,18 @@ def claim_lineage(dataset):
     return [*lineage, scores_lineage(dataset)]
 
 
+def area_inputs(wildcards):
+    lacking = area_shares_lacking(wildcards.dataset)
+    if lacking:
+        raise WorkflowError(
+            f"experiments.prune_easiest.shares of {wildcards.dataset}: the area needs {', '.join(map(str, lacking))} as well"
+        )
+    return sweep_files(wildcards.dataset, "prune_easiest").values()
+
+
 rule draw_area:
     input:
-        lambda w: sweep_files(w.dataset, "prune_easiest").values(),
+        area_inputs,
     output:
         table="results/{dataset}/area.csv",
         figure="results/{dataset}/area.png",
@@ -143,10 +152,29 @@ rule judge_claims:
         "../scripts/judge_claims.py"
 
 
-rule rank_examples:
+rule believe:
     input:
         dataset="data/{dataset}/dataset.h5",
         dynamics=lambda w: ensemble_files(w.dataset),
+    output:
+        "results/{dataset}/belief.csv",
+    log:
+        "results/{dataset}/logs/believe.log",
+    conda:
+        ENVIRONMENT
+    params:
+        code=code("believe"),
+        upstream=lambda w: ensemble_lineage(w.dataset),
+    message:
+        "Average what the ensemble believes of {wildcards.dataset} and flag likely wrong labels"
+    script:
+        "../scripts/believe.py"
+
+
+rule rank_examples:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        belief="results/{dataset}/belief.csv",
         scores=lambda w: score_files(w.dataset),
     output:
         "results/{dataset}/ranking.csv",
@@ -157,8 +185,8 @@ rule rank_examples:
     params:
         metrics=list(study.metrics),
         code=code("rank_examples"),
-        upstream=lambda w: [scores_lineage(w.dataset), ensemble_lineage(w.dataset)],
+        upstream=lambda w: [scores_lineage(w.dataset), belief_lineage(w.dataset)],
     message:
-        "Rank the examples of {wildcards.dataset} and flag likely wrong labels"
+        "Rank the examples of {wildcards.dataset}"
     script:
         "../scripts/rank_examples.py"

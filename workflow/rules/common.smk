@@ -22,6 +22,8 @@ from pipeline_lib.config import BASELINES, NAME, SWEPT, Cifar, Derived, parse_st
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
 
+AREA_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)  # of the thesis's formula
+
 try:
     study = parse_study(config)
 except PipelineError as error:
@@ -144,6 +146,9 @@ def sources_of(dataset, metric):
     """The files that a metric reads beside the data set."""
     match needs(metric):
         case "dynamics":
+            fewest, seeds = metric_files.fewest_seeds(study.metric_function(metric)), len(ensemble_seeds(dataset))
+            if seeds < fewest:
+                raise WorkflowError(f"metrics.{metric}: needs at least {fewest} ensemble seeds, {dataset} has {seeds}")
             return ensemble_files(dataset)
         case "clusters":
             return [f"results/{dataset}/features/swav.h5", clusters_file(dataset, metric)]
@@ -161,8 +166,25 @@ def drawn_metrics(dataset, experiment):
     return [*study.swept_metrics(dataset, experiment), *BASELINES]
 
 
+def check_curriculum(dataset):
+    section, epochs = study.experiments_of(dataset).curriculum, recipe(dataset, "training")["epochs"]
+    taken = section.additions() * (section.every or 1)
+    if taken >= epochs:
+        raise WorkflowError(
+            f"experiments.curriculum of {dataset}: {section.additions()} additions take {taken} epochs or more, but the recipe has "
+            f"{epochs}, the last for all data. Choose a larger `add`, a smaller `every`, or more epochs"
+        )
+
+
+def area_shares_lacking(dataset):
+    """The shares of the area's formula that prune_easiest does not have."""
+    return sorted(set(AREA_SHARES) - set(study.experiments_of(dataset).prune_easiest.shares))
+
+
 def sweep_files(dataset, experiment):
     """The sweeps of an experiment: metric -> file."""
+    if experiment == "curriculum":
+        check_curriculum(dataset)
     return {
         metric: f"results/{dataset}/sweeps/{experiment}/{metric}.csv" for metric in drawn_metrics(dataset, experiment)
     }
@@ -190,12 +212,13 @@ def wrong_share(dataset):
 def report_figures(dataset):
     """The figures of a data set's report; each has its table beside it."""
     dataset_section(dataset)
+    area = [] if area_shares_lacking(dataset) else ["area"]
     noise = ["label_noise", "noise_detection"] if study.experiments_of(dataset).label_noise.noisy else []
     examples = [f"examples/{metric}" for metric in study.metrics if metric not in BASELINES]
     return [
         *("augmentations", "distributions", "reliability", "correlation_pearson", "correlation_spearman"),
         *("data_map", "tsne", "elbow", *examples),
-        *("sliding_window", "prune_fixed", "prune_easiest", "area", "prune_hardest", "prune_stratified"),
+        *("sliding_window", "prune_fixed", "prune_easiest", *area, "prune_hardest", "prune_stratified"),
         *("clusters", "curriculum", *noise, "cost"),
     ]
 

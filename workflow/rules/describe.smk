@@ -62,7 +62,7 @@ rule draw_examples:
     input:
         dataset="data/{dataset}/dataset.h5",
         scores="results/{dataset}/scores/{metric}.h5",
-        dynamics=lambda w: ensemble_files(w.dataset),
+        belief="results/{dataset}/belief.csv",
     output:
         table="results/{dataset}/examples/{metric}.csv",
         figure="results/{dataset}/examples/{metric}.png",
@@ -74,7 +74,7 @@ rule draw_examples:
         each=EXAMPLES_EACH,
         study_seed=study.seed,
         code=code("draw_examples"),
-        upstream=lambda w: [score_lineage(w.dataset, w.metric), ensemble_lineage(w.dataset)],
+        upstream=lambda w: [score_lineage(w.dataset, w.metric), belief_lineage(w.dataset)],
     message:
         "Draw the examples of {wildcards.dataset} by {wildcards.metric}"
     script:
@@ -140,7 +140,7 @@ rule draw_elbow:
     params:
         features=elbow_features(),
         code=code("draw_elbow"),
-        upstream=lambda w: clusters_lineage(w.dataset),
+        upstream=lambda w: clusters_lineage(w.dataset, "elbow"),
     message:
         "Draw the elbow of {wildcards.dataset}"
     script:

@@ -23,9 +23,17 @@ def legend_names(experiment, dataset):
     return {name: f"k = {name.split('_')[-1]}" for name in study.swept_metrics(dataset, experiment)}
 
 
+def cluster_files(experiment, dataset):
+    """The clusterings of the experiment `clusters`: metric -> file."""
+    if experiment != "clusters":
+        return {}
+    return {name: clusters_file(dataset, name) for name in study.swept_metrics(dataset, experiment)}
+
+
 rule draw_sweeps:
     input:
         sweep_inputs,
+        lambda w: cluster_files(w.experiment, w.dataset).values(),
         dataset="data/{dataset}/dataset.h5",
     output:
         table="results/{dataset}/{experiment}.csv",
@@ -40,6 +48,7 @@ rule draw_sweeps:
         sweeps=lambda w: sweep_files(w.dataset, w.experiment),
         question=lambda w: QUESTIONS[w.experiment],
         names=lambda w: legend_names(w.experiment, w.dataset),
+        clusters=lambda w: cluster_files(w.experiment, w.dataset),
         code=code("draw_sweeps"),
         upstream=lambda w: sweeps_lineage(w.dataset, w.experiment),
     message:
@@ -119,6 +128,8 @@ rule draw_curves:
         ENVIRONMENT
     params:
         sweeps=lambda w: sweep_files(w.dataset, w.experiment),
+        settings=lambda w: plain(getattr(study.experiments_of(w.dataset), w.experiment)),
+        epochs=lambda w: recipe(w.dataset, "training")["epochs"],
         question=lambda w: QUESTIONS[w.experiment].format(share=study.experiments_of(w.dataset).prune_fixed.share),
         code=code("draw_curves"),
         upstream=lambda w: sweeps_lineage(w.dataset, w.experiment),
@@ -142,6 +153,7 @@ rule draw_correlation:
         ENVIRONMENT
     params:
         metrics=list(study.metrics),
+        study_seed=study.seed,
         code=code("draw_correlation"),
         upstream=lambda w: scores_lineage(w.dataset),
     message:

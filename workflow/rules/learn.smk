@@ -62,7 +62,7 @@ rule cluster:
         gpu=gpu_wanted,
     params:
         study_seed=study.seed,
-        elbow=lambda w: swav_settings(w.dataset)["elbow"],
+        elbow=lambda w: elbow_range(w.dataset, w.k),
         threads=lambda w: swav_settings(w.dataset)["threads"],
         code=code("cluster"),
         upstream=lambda w: features_lineage(w.dataset),

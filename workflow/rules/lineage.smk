@@ -18,6 +18,11 @@ def dynamics_lineage(dataset):
 
 
 def swav_settings(dataset):
+    if dataset_section(dataset).swav is None:
+        raise WorkflowError(
+            f"datasets.{dataset}.swav names no section, but km, clusters, elbow and tsne are made from SwAV's features. Name "
+            "one, or leave these out"
+        )
     return plain(study.swav[dataset_section(dataset).swav])
 
 
@@ -32,8 +37,13 @@ def features_lineage(dataset):
 
 
 @functools.cache
-def clusters_lineage(dataset):
-    return fingerprint.value(features_lineage(dataset), study.seed, swav_settings(dataset)["elbow"], code("cluster"))
+def clusters_lineage(dataset, k):
+    return fingerprint.value(features_lineage(dataset), study.seed, elbow_range(dataset, k), code("cluster"))
+
+
+def elbow_range(dataset, k):
+    """The numbers of clusters that are tried; none where the number is given."""
+    return swav_settings(dataset)["elbow"] if k == "elbow" else None
 
 
 def score_upstream(dataset, metric):
@@ -41,7 +51,7 @@ def score_upstream(dataset, metric):
         case "dynamics":
             return dynamics_lineage(dataset)
         case "clusters":
-            return clusters_lineage(dataset)
+            return clusters_lineage(dataset, str(study.metric_parameters(metric)["k"]))
     return data_lineage(dataset)
 
 
@@ -64,7 +74,7 @@ def score_lineage(dataset, metric):
 
 # what a sweep does not use of its experiment's section: the metrics' names, and what belongs to scores where there are none
 UNUSED = {"metrics", "k", "features"}
-UNUSED_BY_RANDOM = UNUSED | {"starts", "strata", "cutoff"}
+UNUSED_BY_RANDOM = UNUSED | {"starts", "strata", "cutoffs"}
 
 
 def sweep_settings(dataset, experiment, metric):
@@ -95,3 +105,7 @@ def scores_lineage(dataset):
 
 def ensemble_lineage(dataset):
     return [dynamics_lineage(dataset), len(ensemble_seeds(dataset))]
+
+
+def belief_lineage(dataset):
+    return [ensemble_lineage(dataset), code("believe")]

@@ -27,7 +27,7 @@ def report_lineage(dataset):
     """All that any figure may come from: a page too many costs a second."""
     noisy = study.experiments_of(dataset).label_noise.noisy
     lineages = [
-        [ensemble_lineage(name), clusters_lineage(name), scores_lineage(name), sweeps_lineage(name, *SWEPT)]
+        [ensemble_lineage(name), clusters_lineage(name, "elbow"), scores_lineage(name), sweeps_lineage(name, *SWEPT)]
         for name in filter(None, (dataset, noisy))
     ]
     scripts = sorted(path.stem for path in Path(f"{PROJECT}/workflow/scripts").glob("*.py"))

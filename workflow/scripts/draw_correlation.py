@@ -15,4 +15,4 @@ with job(snakemake.log[0]):
     figure = correlation.draw(table, snakemake.wildcards.dataset, method, len(labels))
     style.save(figure, snakemake.output.figure)
     storage.write_csv(snakemake.output.table, table, index=True)
-    storage.write_csv(snakemake.output.intervals, intervals(values, method))
+    storage.write_csv(snakemake.output.intervals, intervals(values, method, snakemake.params.study_seed))

@@ -1,19 +1,17 @@
-"""Put every score and rank of every example into one table and flag the labels that are probably wrong."""
+"""Put every score and rank of every example into one table, and which labels are probably wrong."""
 
-from contextlib import ExitStack
-
-from pipeline_lib import dynamics, scores, storage
-from pipeline_lib.analyse.ranking import RULE, likely_mislabelled, ranking
+from pipeline_lib import scores, storage
+from pipeline_lib.analyse.belief import read_beliefs
+from pipeline_lib.analyse.ranking import RULE, ranking
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]) as log, ExitStack() as stack:
+with job(snakemake.log[0]):
     dataset, fingerprint = read(snakemake.input.dataset)
     labels = dataset.train_labels
-    ensemble = dynamics.open_source(stack, list(snakemake.input.dynamics), {}, labels, fingerprint)
-    flag, suggested = likely_mislabelled(ensemble.mean_probabilities(), labels)
+    believed = read_beliefs(snakemake.input.belief, len(labels))
     files = zip(snakemake.params.metrics, snakemake.input.scores, strict=True)
     values = {metric: scores.read(path, fingerprint, len(labels)) for metric, path in files}
+    flag, suggested = believed["likely_mislabelled"].to_numpy(), believed["suggested"].to_numpy()
     table = ranking(values, labels, dataset.class_names, dataset.source_id, flag, RULE, suggested)
     storage.write_csv(snakemake.output[0], table)
-    log.info("%d of %d labels are likely wrong", flag.sum(), len(labels))

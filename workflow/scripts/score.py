@@ -18,5 +18,9 @@ with job(snakemake.log[0]) as log:
         "code": params.code,
         "seeds": len(source) if metric.NEEDS == "dynamics" else 0,
     }
+    caveat = metrics.caveat(params.settings["function"], params.settings["parameters"])
+    if caveat:
+        attrs["caveat"] = caveat
+        log.warning("%s", caveat)
     scores.write(snakemake.output[0], score, attrs)
     log.info("%d examples, %.4g to %.4g", len(score), score.min(), score.max())

@@ -1,0 +1,15 @@
+"""Average what the ensemble believes of every example, and flag the labels that it doubts."""
+
+from contextlib import ExitStack
+
+from pipeline_lib import dynamics, storage
+from pipeline_lib.analyse.belief import beliefs
+from pipeline_lib.data.dataset import read_labels
+from pipeline_lib.job import job
+
+with job(snakemake.log[0]) as log, ExitStack() as stack:
+    labels, _, fingerprint = read_labels(snakemake.input.dataset)
+    ensemble = dynamics.open_source(stack, list(snakemake.input.dynamics), {}, labels, fingerprint)
+    table = beliefs(ensemble.mean_probabilities(), ensemble.mean_probabilities([-1]), labels)
+    storage.write_csv(snakemake.output[0], table)
+    log.info("%d of %d labels are likely wrong", table["likely_mislabelled"].sum(), len(table))
