@@ -5,28 +5,28 @@ from io import StringIO
 import numpy as np
 import pandas as pd
 
-from pipeline_lib.analyse.ranking import RULE, likely_mislabelled, ranking
+from pipeline_lib.analyse.ranking import LEAD, RULE, likely_mislabelled, ranking
 
 
 def test_by_hand():
-    p = np.array([[0.9, 0.1, 0.0], [0.5, 0.5, 0.0], [0.1, 0.2, 0.7], [0.2, 0.8, 0.0], [0.55, 0.45, 0.0]])
-    flag, suggested = likely_mislabelled(p, np.array([0, 0, 0, 1, 1]))
-    # the second is a draw; of the third class 2 leads, of the last class 0
-    assert flag.tolist() == [False, False, True, False, True]
-    assert suggested.tolist() == [0, 0, 2, 1, 0]
+    p = np.array([[0.9, 0.1, 0.0], [0.5, 0.5, 0.0], [0.1, 0.2, 0.7], [0.2, 0.8, 0.0], [0.7, 0.3, 0.0], [0.75, 0.125, 0.125]])
+    flag, suggested = likely_mislabelled(p, np.array([0, 0, 0, 1, 1, 2]))
+    # the second is a draw; of the third class 2 leads sevenfold, of the fifth class 0 but twofold, of the last sixfold
+    assert flag.tolist() == [False, False, True, False, False, True]
+    assert suggested.tolist() == [0, 0, 2, 1, 1, 0]
 
 
-def test_the_flagged_are_those_whose_margin_is_above_0():
+def test_the_flagged_are_those_whose_margin_is_large():
     p, given, _ = noisy(300)
     log = np.log(p)
     own = log[np.arange(300), given].copy()
     log[np.arange(300), given] = -np.inf
-    assert np.array_equal(likely_mislabelled(p, given)[0], log.max(axis=1) - own > 0)
+    assert np.array_equal(likely_mislabelled(p, given)[0], log.max(axis=1) - own >= np.log(LEAD))
 
 
 def test_a_wrong_label_that_is_half_learnt_is_found():
     # 3 of 10 examples labelled 1 are 0s; the label's own examples get .9, so the confident joint's threshold is .9 for class 0
-    p = np.array([[0.9, 0.1]] * 10 + [[0.1, 0.9]] * 7 + [[0.6, 0.4]] * 3)
+    p = np.array([[0.9, 0.1]] * 10 + [[0.1, 0.9]] * 7 + [[0.85, 0.15]] * 3)
     flag, suggested = likely_mislabelled(p, np.repeat([0, 1], 10))
     assert np.flatnonzero(flag).tolist() == [17, 18, 19]
     assert suggested[17:].tolist() == [0, 0, 0]

@@ -381,7 +381,7 @@ def test_drawing_loads_no_torch():
 
 
 def test_beliefs_by_hand_and_from_their_file(tmp_path):
-    throughout = np.array([[0.6, 0.4, 0.0], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]])
+    throughout = np.array([[0.6, 0.4, 0.0], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
     final = np.array([[0.3, 0.7, 0.0], [0.1, 0.8, 0.1], [0.0, 0.1, 0.9]])
     table = belief.beliefs(throughout, final, np.array([0, 0, 2]))
     assert table["likely_mislabelled"].tolist() == [False, True, False]
