@@ -40,7 +40,7 @@ CODE = {
         SEEDS | {"score el2n", "score forget", "score forget_raw"} | SWEEPS | BASELINES | DRAW,
     ),
     "recorder": ("learn/record.py", "self.prediction[epoch] = clean", "self.prediction[epoch] = 1 * clean", SEEDS | DYNAMICS),
-    "figure": ("draw/sweeps.py", "MARGIN = 2.5", "MARGIN = 3.5", {"draw_sliding_window"}),
+    "figure": ("draw/sweeps.py", "MARGIN = 0.04", "MARGIN = 0.05", {"draw_sliding_window"}),
     "interval": ("analyse/statistics.py", "CONFIDENCE = 0.95", "CONFIDENCE = 0.9", DRAW),
     "config code": ("config/datasets.py", "SOURCES = (", "UNUSED = 1\nSOURCES = (", set()),
 }
