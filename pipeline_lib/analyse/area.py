@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from scipy.integrate import simpson
 
+from pipeline_lib.analyse.shares import AREA_SHARES as SHARES
 from pipeline_lib.analyse.statistics import DECIMALS, mean_interval, paired_difference, values_at
 from pipeline_lib.analyse.sweeps import BASELINES, VARIANT
 from pipeline_lib.errors import PipelineError, one_of
 
-SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)  # the thesis's; other shares of a study do not enter
 COLUMNS = (
     *("metric", "balanced", "budget", "runs", "area_mean", "area_low", "area_high"),
     *("gain_mean", "gain_low", "gain_high", "verdict"),

@@ -18,11 +18,10 @@ os.environ["PYTHONPATH"] = os.pathsep.join([PROJECT, *filter(None, [os.environ.g
 
 from pipeline_lib import fingerprint
 from pipeline_lib import metrics as metric_files
+from pipeline_lib.analyse.shares import AREA_SHARES
 from pipeline_lib.config import BASELINES, NAME, SWEPT, Cifar, Derived, parse_study, plain
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
-
-AREA_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)  # of the thesis's formula
 
 try:
     study = parse_study(config)

@@ -58,7 +58,7 @@ rule report:
         metrics=report_metrics(),
         settings=lambda w: report_configuration(w.dataset),
         look=REPORT_LOOK,
-        code=code("report", *(f"pipeline_lib.metrics.{study.metric_function(metric)}" for metric in study.metrics)),
+        code=code("report", *map(metric_module, study.metrics)),
         upstream=lambda w: report_lineage(w.dataset),
     message:
         "Write the report of {wildcards.dataset}"
