@@ -1,6 +1,5 @@
 """The experiments: which subsets are trained on, how often, and by which metrics."""
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
@@ -116,10 +115,6 @@ class Curriculum(Experiment):
         int | None, Field(ge=1, description="epochs between two additions; without it, the first half of all epochs is divided")
     ] = None
     budget: list[Literal["steps"]] = ["steps"]
-
-    def additions(self) -> int:
-        """Return how many times examples are added until all are in."""
-        return math.ceil(round((1 - self.begin) / self.add, 9))
 
 
 class LabelNoise(Section):

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from pipeline_lib import fingerprint, storage
+from pipeline_lib.data.count import held_out_of
 from pipeline_lib.errors import PipelineError, one_of
 
 REBUILD = "prepare_dataset"
@@ -165,7 +166,6 @@ def stratified_split(labels: np.ndarray, fraction: float, rng: np.random.Generat
     held = []
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
-        count = min(max(1, round(fraction * len(members))), len(members) - 1)
-        held.append(rng.permutation(members)[:count])
+        held.append(rng.permutation(members)[: held_out_of(len(members), fraction)])
     held_out = np.sort(np.concatenate(held))
     return np.setdiff1d(np.arange(len(labels)), held_out), held_out

@@ -12,6 +12,7 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import select
 from pipeline_lib.prune.select import exact
+from pipeline_lib.prune.sizes import curriculum, enough
 from pipeline_lib.rng import generator
 
 NO_POINT = float("nan")  # where a baseline stands that has no place on the axis
@@ -130,31 +131,6 @@ def _subsets(
                 yield share, select.window(order, 0 if from_easiest else share, 1 - exact(share), labels)
 
 
-def curriculum(settings: dict, epochs: int, what: str) -> list[Fraction]:
-    """Return the share of the examples in each epoch.
-
-    Args:
-        settings: `begin`, `add`, `every` (None: the additions fill the first half of the epochs).
-        epochs: of the recipe.
-        what: for the message.
-
-    Raises:
-        PipelineError: the epochs are over before all data are in.
-    """
-    steps, share = [], exact(settings["begin"])
-    while share < 1:
-        steps.append(share)
-        share += exact(settings["add"])
-    every = settings["every"] or max(1, epochs // 2 // len(steps))
-    if every * len(steps) >= epochs:
-        raise PipelineError(
-            f"{what}: {len(steps)} additions, one every {every} epoch(s), do not fit into the {epochs} epochs of the recipe. "
-            "Choose a larger `add`, a smaller `every`, or more epochs"
-        )
-    grown = [step for step in steps for _ in range(every)]
-    return grown + [Fraction(1)] * (epochs - len(grown))
-
-
 def _growing(order: np.ndarray, sizes: list[Fraction], labels: np.ndarray | None) -> list[np.ndarray]:
     subsets = {size: select.window(order, 0, size, labels) for size in set(sizes)}
     return [subsets[size] for size in sizes]
@@ -162,10 +138,6 @@ def _growing(order: np.ndarray, sizes: list[Fraction], labels: np.ndarray | None
 
 def _check(kept: np.ndarray | list[np.ndarray], settings: dict, recipe: Recipe, dataset: Dataset, what: str) -> None:
     smallest = min(kept, key=len) if isinstance(kept, list) else kept
-    if len(smallest) < recipe.batch:
-        raise PipelineError(
-            f"{what}: {len(smallest)} examples are fewer than one batch of {recipe.batch}. Prune less, or lower the recipe's "
-            "`batch`"
-        )
+    enough(len(smallest), recipe.batch, what)
     if settings["missing_classes"] == "error" and not isinstance(kept, list):  # a curriculum sees all classes in the end
         select.require_all_classes(kept, dataset.train_labels, dataset.class_names, what)

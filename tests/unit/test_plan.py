@@ -8,6 +8,7 @@ from pipeline_lib.config.experiments import Experiments
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import plan as planning
+from pipeline_lib.prune import sizes
 
 RECIPE = {
     "model": "small_cnn",
@@ -193,7 +194,7 @@ def test_stratified_leaves_out_the_hardest_and_covers_the_rest(plan, balanced):
 
 
 def grows(epochs, **settings):
-    return [float(share) for share in planning.curriculum({"every": None} | settings, epochs, "curriculum by x")]
+    return [float(share) for share in sizes.curriculum({"every": None} | settings, epochs, "curriculum by x")]
 
 
 def test_the_sizes_of_a_curriculum_by_hand():

@@ -116,7 +116,13 @@ def test_noise_without_a_twin_says_what_to_add(reported):
 @pytest.mark.parametrize(
     ("changes", "target", "says"),
     [
-        ({"experiments.curriculum.add": 0.1}, "curriculum.png", "curriculum of digits: 5 additions take 5 epochs or more"),
+        ({"experiments.curriculum.add": 0.1}, "curriculum.png", "curriculum of digits by el2n, km: 5 additions, one every 1 epoch"),
+        (
+            {"experiments.prune_easiest.shares": [0.5, 0.95]},
+            "prune_easiest.png",
+            "by el2n, km, 0.95: 72 examples are fewer than one",
+        ),
+        ({"experiments.clusters.k": [5, 2000]}, "clusters.png", "km_prototypes_2000 of digits: 2000 clusters asked for, but"),
         ({"ensemble.seeds": 1, "metrics.std": {}}, "scores/std.h5", "metrics.std: needs at least 2 ensemble seeds, digits has 1"),
         ({"experiments.prune_easiest.shares": [0.1, 0.3]}, "area.png", "the area needs 0.2, 0.4, 0.5, 0.6, 0.7 as well"),
         ({"datasets.digits.swav": None}, "scores/km.h5", "datasets.digits.swav names no section, but km"),

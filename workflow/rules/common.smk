@@ -20,8 +20,10 @@ from pipeline_lib import fingerprint
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
 from pipeline_lib.config import BASELINES, NAME, SWEPT, Cifar, Derived, parse_study, plain
+from pipeline_lib.data.count import class_counts
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
+from pipeline_lib.prune import sizes
 
 try:
     study = parse_study(config)
@@ -125,7 +127,11 @@ def dataset_inputs(wildcards):
 
 
 def clusters_file(dataset, metric):
-    parameters = study.metric_parameters(metric_of(metric))
+    parameters, counts = study.metric_parameters(metric_of(metric)), examples_of(dataset)
+    if counts and isinstance(parameters["k"], int) and parameters["k"] > sum(counts):
+        raise WorkflowError(
+            f"{metric} of {dataset}: {parameters['k']} clusters asked for, but there are only {sum(counts)} examples. Lower its `k`"
+        )
     return f"results/{dataset}/clusters/{parameters['features']}-{parameters['k']}.h5"
 
 
@@ -165,14 +171,23 @@ def drawn_metrics(dataset, experiment):
     return [*study.swept_metrics(dataset, experiment), *BASELINES]
 
 
-def check_curriculum(dataset):
-    section, epochs = study.experiments_of(dataset).curriculum, recipe(dataset, "training")["epochs"]
-    taken = section.additions() * (section.every or 1)
-    if taken >= epochs:
-        raise WorkflowError(
-            f"experiments.curriculum of {dataset}: {section.additions()} additions take {taken} epochs or more, but the recipe has "
-            f"{epochs}, the last for all data. Choose a larger `add`, a smaller `every`, or more epochs"
-        )
+@functools.cache
+def examples_of(dataset):
+    """The number of training examples of each class; None if only reading the source can tell."""
+    section = dataset_section(dataset)
+    base = examples_of(section.base) if isinstance(section, Derived) else None
+    return class_counts(source_kind(dataset), source_settings(dataset), base)
+
+
+def check_sizes(dataset, experiment):
+    """What the data set and its recipe cannot serve is said before any job runs."""
+    settings, values = plain(getattr(study.experiments_of(dataset), experiment)), recipe(dataset, "training")
+    counts, metrics = examples_of(dataset), study.swept_metrics(dataset, experiment)
+    what = f"{experiment} of {dataset} by {', '.join(metrics)}"
+    try:
+        sizes.check(experiment, settings, values["epochs"], values["batch"], counts and sum(counts), what)
+    except PipelineError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def area_shares_lacking(dataset):
@@ -182,8 +197,7 @@ def area_shares_lacking(dataset):
 
 def sweep_files(dataset, experiment):
     """The sweeps of an experiment: metric -> file."""
-    if experiment == "curriculum":
-        check_curriculum(dataset)
+    check_sizes(dataset, experiment)
     return {
         metric: f"results/{dataset}/sweeps/{experiment}/{metric}.csv" for metric in drawn_metrics(dataset, experiment)
     }

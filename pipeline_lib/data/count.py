@@ -1,0 +1,56 @@
+"""How many training examples of each class a source will give: found out without reading an image."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline_lib.errors import PipelineError
+
+DIGITS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)  # of scikit-learn's copy, training and test
+CIFAR = {"cifar10": (5000,) * 10, "cifar100": (500,) * 100}
+
+
+def class_counts(kind: str, settings: dict, base: list[int] | None = None) -> list[int] | None:
+    """Return the number of training examples of each class, or None if only reading the source can tell.
+
+    Args:
+        kind: file of pipeline_lib/data that reads it.
+        settings: what that file is given.
+        base: the counts of the data set that a derived one comes from.
+    """
+    match kind:
+        case "digits":
+            return [number - held_out_of(number, settings["test_fraction"]) for number in DIGITS]
+        case "cifar" | "npz" if settings.get("source") in CIFAR:
+            return list(CIFAR[settings["source"]])
+        case "npz":
+            return _of_npz(settings["npz"])
+        case "imagefolder":
+            return _of_folder(settings)
+        case "derived" if base is not None:
+            return [min(number, settings["per_class"] or number) for number in base]
+    return None
+
+
+def held_out_of(examples: int, fraction: float) -> int:
+    """Return how many examples of a class are split off for testing: at least one, never all."""
+    return min(max(1, round(fraction * examples)), examples - 1)
+
+
+def _of_npz(path: str) -> list[int] | None:
+    try:
+        with open(path, "rb") as file:
+            return np.bincount(np.load(file, allow_pickle=False)["train_labels"]).tolist()
+    except Exception:  # whatever is wrong with it, its reader says so in words
+        return None
+
+
+def _of_folder(settings: dict) -> list[int] | None:
+    from pipeline_lib.data.imagefolder import scan
+
+    try:
+        images, _ = scan(Path(settings["train"]))
+    except PipelineError:
+        return None
+    counts = np.bincount([label for _, label in images]).tolist()
+    return counts if settings["test"] else [number - held_out_of(number, settings["test_fraction"]) for number in counts]

@@ -1,0 +1,76 @@
+"""How many examples an experiment keeps: known from its settings alone, before anything is scored."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.prune.select import count, exact
+
+
+def check(experiment: str, settings: dict, epochs: int, batch: int, examples: int | None, what: str) -> None:
+    """Refuse an experiment that this data set and recipe cannot serve.
+
+    Args:
+        experiment: its name in config.yaml.
+        settings: its section.
+        epochs, batch: of the recipe.
+        examples: of the training set; None if nobody knows yet.
+        what: experiment, data set and metrics, for the messages.
+
+    Raises:
+        PipelineError: a curriculum does not fit its epochs, or a subset is smaller than a batch.
+    """
+    if experiment == "curriculum":
+        curriculum(settings, epochs, what)
+    if examples is not None:
+        for point, share in _smallest(experiment, settings):
+            enough(count(share, examples), batch, f"{what}, {point}")
+
+
+def _smallest(experiment: str, settings: dict) -> Iterator[tuple[float | str, Fraction]]:
+    """Yield (point, share of the examples kept)."""
+    match experiment:
+        case "sliding_window":
+            yield settings["starts"][0], exact(settings["size"])
+        case "curriculum":
+            yield "easiest", exact(settings["begin"])
+        case _:
+            for share in settings["shares"] if "shares" in settings else [settings["share"]]:
+                yield share, 1 - exact(share)
+
+
+def enough(kept: int, batch: int, what: str) -> None:
+    """Refuse a subset that is smaller than a batch.
+
+    Raises:
+        PipelineError: naming what was to be trained, and the cure.
+    """
+    if kept < batch:
+        raise PipelineError(
+            f"{what}: {kept} examples are fewer than one batch of {batch}. Prune less, or lower the recipe's `batch`"
+        )
+
+
+def curriculum(settings: dict, epochs: int, what: str) -> list[Fraction]:
+    """Return the share of the examples in each epoch.
+
+    Args:
+        settings: `begin`, `add`, `every` (None: the additions fill the first half of the epochs).
+        epochs: of the recipe.
+        what: for the message.
+
+    Raises:
+        PipelineError: the epochs are over before all data are in.
+    """
+    steps, share = [], exact(settings["begin"])
+    while share < 1:
+        steps.append(share)
+        share += exact(settings["add"])
+    every = settings["every"] or max(1, epochs // 2 // len(steps))
+    if every * len(steps) >= epochs:
+        raise PipelineError(
+            f"{what}: {len(steps)} additions, one every {every} epoch(s), do not fit into the {epochs} epochs of the recipe. "
+            "Choose a larger `add`, a smaller `every`, or more epochs"
+        )
+    grown = [step for step in steps for _ in range(every)]
+    return grown + [Fraction(1)] * (epochs - len(grown))
