@@ -1,23 +1,26 @@
-"""What every rule script has around it: a log file, and errors in words."""
+"""What every rule script has around it: a log file, inputs that are what the workflow expects, and errors in words."""
 
 import contextlib
 import gc
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pipeline_lib.errors import PipelineError
 
+LOWER = "Lower `batch` in the recipe (or the swav section) that this job trains with"
+
 
 @contextlib.contextmanager
-def job(log_file: str) -> Iterator[logging.Logger]:
+def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[logging.Logger]:
     """Log to the rule's file; end with a message, not a traceback, where the user can act.
 
     Args:
         log_file: the rule's `log`.
+        origins: inputs that say what made them, and what that should have been.
 
     Raises:
-        SystemExit: status 1 after a `PipelineError`.
+        SystemExit: status 1 after a `PipelineError`, lack of memory, or a GPU that failed.
     """
     log = logging.getLogger("pipeline")
     log.setLevel(logging.INFO)
@@ -25,17 +28,49 @@ def job(log_file: str) -> Iterator[logging.Logger]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     try:
+        _check(origins or {})
         yield log
         log.info("done")
-    except PipelineError as error:
-        log.error("%s", error)
-        print(f"\nerror: {error}\n", file=sys.stderr)
+    except Exception as error:
+        words = str(error) if isinstance(error, PipelineError) else in_words(error)
+        if words is None:
+            log.exception("unexpected error; unless it is in a file of yours, please report it")
+            raise
+        log.error("%s", words, exc_info=not isinstance(error, PipelineError))
+        print(f"\nerror: {words}\n", file=sys.stderr)
         sys.exit(1)
-    except Exception:
-        log.exception("unexpected error; unless it is in a file of yours, please report it")
-        raise
     finally:
         log.removeHandler(handler)
         handler.close()
         if "triton" not in sys.modules:  # its bindings would report everything that is left as a leak
             gc.freeze()  # the process ends here: collecting what torch has made, object by object, takes half a second
+
+
+def _check(origins: Mapping[str, str]) -> None:
+    if origins:
+        from pipeline_lib.storage import check_origin  # not needed by jobs that read no HDF5
+
+        for path, origin in origins.items():
+            check_origin(path, origin)
+
+
+def in_words(error: Exception) -> str | None:
+    """Return what to tell a person about a machine that has reached its limits, or None if that is not what happened.
+
+    torch has a class of its own for a GPU that is full, but not everywhere for one that fails, or for a full main memory.
+    """
+    text = str(error)
+    if type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in text:
+        return f"the GPU's memory is full ({_first_line(text)}). {LOWER}, or leave the GPU to this job alone"
+    if isinstance(error, MemoryError) or "can't allocate memory" in text:
+        return f"the main memory is full ({_first_line(text)}). Run fewer jobs at once (`--cores`). {LOWER}"
+    if type(error).__name__ == "AcceleratorError" or text.startswith(("CUDA error", "CUDA driver error", "NCCL error")):
+        return (
+            f"the GPU failed ({_first_line(text)}). Every finished training is kept: run the same command again, after a look at "
+            "`nvidia-smi` if it happens again"
+        )
+    return None
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0].rstrip(".") if text else "no details"

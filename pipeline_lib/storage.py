@@ -1,15 +1,18 @@
 """HDF5, CSV and JSON files that are complete or absent.
 
-Every file is written beside its destination, flushed to the disk and renamed; a reader that finds a file finds all of it.
-HDF5's own file locking is not used: a finished file never changes, and locking fails on some network file systems.
+Every file is written beside its destination, flushed to the disk and renamed; a reader that finds a file finds all of it,
+and checks that it is what was written (`pipeline_lib.seal`). HDF5's own file locking is not used: a finished file never
+changes, and locking fails on some network file systems.
 """
 
 import contextlib
 import errno
+import glob
 import io
 import json
 import os
 import shlex
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,12 +20,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from pipeline_lib import seal
 from pipeline_lib.errors import PipelineError
+
+HOST = socket.gethostname().split(".")[0]
+TEMPORARY = ".tmp"  # how the names of half-written files end
 
 
 @contextlib.contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it is removed.
+
+    What a killed process has left half written is removed by the next that writes the same file on the same machine.
 
     Raises:
         PipelineError: the disk is full, or the folder cannot be written.
@@ -31,7 +40,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        _remove_leftovers(path)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.{HOST}.{os.getpid()}.", suffix=TEMPORARY, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -46,6 +56,24 @@ def atomic(path: str | Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the temporary files of processes that were killed while they wrote `path` on this machine."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.{HOST}.*{TEMPORARY}"):
+        process = left.name.removeprefix(f".{path.name}.{HOST}.").split(".")[0]
+        if process.isdecimal() and not _runs(int(process)):
+            left.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _storage_error(error: OSError, path: Path) -> PipelineError | None:
@@ -87,19 +115,25 @@ def write_h5(path: str | Path, arrays: Mapping[str, np.ndarray | list], attrs: M
         arrays: name -> array, or a list of strings.
         attrs: file attributes; dicts are stored as JSON text.
     """
-    with atomic(path) as temporary, _Sink(temporary, "r+") as sink:
-        try:
-            with h5py.File(sink, "w", track_order=True) as file:
-                for name, value in arrays.items():
-                    if isinstance(value, list):
-                        file.create_dataset(name, data=value, dtype=h5py.string_dtype())
-                    else:
-                        file.create_dataset(name, data=value)
-                for name, value in attrs.items():
-                    file.attrs[name] = json.dumps(value) if isinstance(value, dict) else value
-        finally:
-            if sink.error is not None:
-                raise sink.error
+    with atomic(path) as temporary:
+        with _Sink(temporary, "r+") as sink:
+            try:
+                with h5py.File(sink, "w", track_order=True, userblock_size=seal.BLOCK) as file:
+                    _fill(file, arrays, attrs)
+            finally:
+                if sink.error is not None:
+                    raise sink.error
+        seal.stamp(temporary)
+
+
+def _fill(file: h5py.File, arrays: Mapping[str, np.ndarray | list], attrs: Mapping[str, object]) -> None:
+    for name, value in arrays.items():
+        if isinstance(value, list):
+            file.create_dataset(name, data=value, dtype=h5py.string_dtype())
+        else:
+            file.create_dataset(name, data=value)
+    for name, value in attrs.items():
+        file.attrs[name] = json.dumps(value) if isinstance(value, dict) else value
 
 
 @contextlib.contextmanager
@@ -112,9 +146,12 @@ def open_h5(path: str | Path, rebuild: str, required: tuple[str, ...] = ()) -> I
         required: datasets that must be there.
 
     Raises:
-        PipelineError: the file is missing, unreadable for this user, cut short, not HDF5, or lacks a dataset.
+        PipelineError: the file is missing, unreadable for this user, not what was written, or lacks a dataset.
     """
     try:
+        fault = seal.stamp_fault(path)
+        if fault:
+            raise refuse(path, fault, rebuild)
         file = h5py.File(path, "r", locking=False)
     except FileNotFoundError:
         raise _missing(path, rebuild) from None
@@ -127,6 +164,21 @@ def open_h5(path: str | Path, rebuild: str, required: tuple[str, ...] = ()) -> I
         if lacking:
             raise refuse(path, f"lacks {', '.join(lacking)}", rebuild)
         yield file
+
+
+def check_origin(path: str | Path, origin: str) -> None:
+    """Refuse a file that is whole but was made by other settings than those asked for.
+
+    Args:
+        path: an HDF5 file with the attribute `origin`.
+        origin: what the workflow expects there.
+
+    Raises:
+        PipelineError: another data set, recipe or parameters made the file.
+    """
+    with open_h5(path, "") as file:
+        if file.attrs.get("origin") != origin:
+            raise refuse(path, "was made by other settings (data set, recipe, seed or parameters) than config.yaml has now", "")
 
 
 def refuse(path: str | Path, what: str, rebuild: str) -> PipelineError:
@@ -143,7 +195,7 @@ def _forbidden(path: str | Path) -> PipelineError:
 
 
 def _command(path: str | Path, rebuild: str) -> str:
-    return f"`snakemake --cores 2 {shlex.quote(str(path))}` to rebuild it (rule {rebuild})"
+    return f"`snakemake --cores 2 {shlex.quote(str(path))}` to rebuild it" + (f" (rule {rebuild})" if rebuild else "")
 
 
 def write_json(path: str | Path, value: object) -> None:
@@ -152,32 +204,51 @@ def write_json(path: str | Path, value: object) -> None:
         temporary.write_text(json.dumps(value, indent=1) + "\n")
 
 
-def write_csv(path: str | Path, table, index: bool = False) -> None:
-    """Write a pandas table atomically; floats with every digit that distinguishes them."""
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a picture or a text atomically, its checksum beside it."""
     with atomic(path) as temporary:
-        table.to_csv(temporary, index=index)
+        temporary.write_bytes(content)
+    line = seal.sidecar_line(path, content)
+    while line is not None:
+        with atomic(seal.sidecar(path)) as temporary:
+            temporary.write_text(line)
+        # another process may have written the same file meanwhile: the last one to look leaves the two in agreement
+        now = seal.sidecar_line(path, Path(path).read_bytes())
+        line = now if now != line else None
+
+
+def read_bytes(path: str | Path, rebuild: str) -> bytes:
+    """Return what `write_bytes` wrote.
+
+    Raises:
+        PipelineError: the file is missing, unreadable for this user, or not what was written.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise _missing(path, rebuild) from None
+    except PermissionError:
+        raise _forbidden(path) from None
+    fault = seal.sidecar_fault(path, content)
+    if fault:
+        raise refuse(path, fault, rebuild)
+    return content
+
+
+def write_csv(path: str | Path, table, index: bool = False) -> None:
+    """Write a pandas table atomically, its checksum beside it; floats with every digit that distinguishes them."""
+    write_bytes(path, table.to_csv(index=index).encode())
 
 
 def read_csv(path: str | Path, columns: tuple[str, ...], rebuild: str):
     """Read a CSV written by `write_csv`.
 
     Raises:
-        PipelineError: the file is missing, unreadable, cut short, without a row, or lacks a column.
+        PipelineError: the file is missing, unreadable, not what was written, without a row, or lacks a column.
     """
     import pandas
 
-    try:
-        with open(path, "rb") as file:
-            whole = file.read()
-        table = pandas.read_csv(io.BytesIO(whole))
-    except FileNotFoundError:
-        raise _missing(path, rebuild) from None
-    except PermissionError:
-        raise _forbidden(path) from None
-    except (pandas.errors.ParserError, pandas.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise refuse(path, f"damaged or cut short ({error})", rebuild) from error
-    if not whole.endswith(b"\n"):  # pandas would take the rest of the last row for missing values
-        raise refuse(path, "cut short (its last row has no end)", rebuild)
+    table = pandas.read_csv(io.BytesIO(read_bytes(path, rebuild)))
     lacking = [name for name in columns if name not in table.columns]
     if lacking:
         raise refuse(path, f"lacks the column {', '.join(lacking)}", rebuild)

@@ -19,11 +19,12 @@ from pipeline_lib.config.recipes import (
     Steps,
     Swav,
 )
-from pipeline_lib.config.section import BASELINES, MODELS, NAME, plain
+from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, MODELS, NAME, plain
 from pipeline_lib.config.study import Study
 
 __all__ = [
     "BASELINES",
+    "CHECKPOINT_SECONDS",
     "MODELS",
     "NAME",
     "SWEPT",

@@ -10,7 +10,7 @@ from pipeline_lib import metrics as metric_files
 from pipeline_lib.config.datasets import Dataset, Derived
 from pipeline_lib.config.experiments import SWEPT, Experiment, Experiments, LabelNoise
 from pipeline_lib.config.recipes import Ensemble, Recipe, Swav
-from pipeline_lib.config.section import BASELINES, Name, Section
+from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, Name, Section
 from pipeline_lib.errors import one_of
 
 # a metric's bare name has no parameters
@@ -28,6 +28,9 @@ class Study(Section):
 
     seed: Annotated[int, Field(ge=0, description="all randomness derives from it")] = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    checkpoint_seconds: Annotated[
+        float, Field(ge=0, description="an interrupted training goes on from a state that is older by at most this and one epoch")
+    ] = CHECKPOINT_SECONDS
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
     swav: dict[Name, Swav] = {}

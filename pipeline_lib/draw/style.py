@@ -1,5 +1,6 @@
 """One look for all figures: sizes, lines, and one colour and marker per metric."""
 
+import io
 from itertools import product
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def _shade(colour: str, depth: float) -> str:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a PNG atomically and close the figure."""
-    with storage.atomic(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, format="png", metadata={"Software": None})
+    """Write a PNG atomically, its checksum beside it, and close the figure."""
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=DPI, format="png", metadata={"Software": None})
     plt.close(figure)
+    storage.write_bytes(path, picture.getvalue())

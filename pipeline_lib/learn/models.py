@@ -3,6 +3,9 @@
 (B, C, H, W) float -> (B, classes) logits.
 """
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
 from torch import nn
 
@@ -128,3 +131,13 @@ BUILDERS = {
     "resnet18": _resnet18,
     "resnet18_cifar": _resnet18_cifar,
 }
+
+
+def state(model: nn.Module) -> dict[str, np.ndarray]:
+    """Return the weights and buffers of a network, by name."""
+    return {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
+
+
+def restore(model: nn.Module, kept: Mapping[str, np.ndarray]) -> None:
+    """Give a network what `state` returned of another of its kind."""
+    model.load_state_dict({name: torch.from_numpy(np.asarray(array)) for name, array in kept.items()})

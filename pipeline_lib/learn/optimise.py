@@ -4,12 +4,14 @@ The first Optimizer of a process imports torch's compiler, only to exclude itsel
 small training. Its functional core does the same arithmetic, fused, and takes the learning rate with every step.
 """
 
+import numpy as np
 import torch
 from torch import nn
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 from pipeline_lib.config import Adam, Sgd
+from pipeline_lib.resume import State
 
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # torch's defaults
 
@@ -29,6 +31,21 @@ class Optimiser:
         if isinstance(settings, Adam):
             self._second = [torch.zeros_like(p) for p in self._parameters]
             self._steps = [torch.zeros((), device=p.device) for p in self._parameters]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the running averages, and of Adam the number of steps, by name."""
+        return {name: tensor.cpu().numpy() for name, tensor in self._running().items()}
+
+    def restore(self, state: State) -> None:
+        """Take over what `state` returned of an optimiser of the same model and settings."""
+        for name, tensor in self._running().items():
+            tensor.copy_(torch.from_numpy(np.asarray(state[name])))
+
+    def _running(self) -> dict[str, torch.Tensor]:
+        kinds = {"first": self._first}
+        if isinstance(self._settings, Adam):
+            kinds |= {"second": self._second, "steps": self._steps}
+        return {f"{kind}{number}": tensor for kind, tensors in kinds.items() for number, tensor in enumerate(tensors)}
 
     @torch.no_grad()
     def step(self, rate: float) -> None:

@@ -18,6 +18,7 @@ from pipeline_lib.learn.device import wait
 from pipeline_lib.learn.embed import distance_to_class_mean, embed, gradient_norm
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.train import Trained, loss_and_accuracy, predict, train
+from pipeline_lib.resume import Checkpoint, State
 
 log = logging.getLogger("pipeline")
 EPOCH_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
@@ -44,20 +45,24 @@ class Recorded:
     seconds: float
 
 
-def record(data: Data, recipe: Recipe, seeds: Seeds) -> Recorded:
+def record(data: Data, recipe: Recipe, seeds: Seeds, checkpoint: Checkpoint | None = None) -> Recorded:
     """Train on all examples and keep what metrics need of each: before the first step and after every epoch.
 
     Args:
         data: the data set on its device.
         recipe: how to train; `recipe.epochs` is T.
         seeds: determine everything random.
+        checkpoint: where an interrupted training left its state and its records.
 
     Raises:
         PipelineError: the training diverged.
     """
     with tqdm(total=recipe.epochs, desc=f"seed {seeds.run}", unit="epoch", disable=None) as bar:
         recorder = _Recorder(data, recipe, bar)
-        trained = train(data, np.arange(data.train.examples), recipe, seeds, after_epoch=recorder.after_epoch)
+        if checkpoint:
+            checkpoint.add("records", recorder.state, recorder.restore)
+        everything = np.arange(data.train.examples)
+        trained = train(data, everything, recipe, seeds, after_epoch=recorder.after_epoch, checkpoint=checkpoint)
     recorder.curves["validation_loss"][:] = trained.validation_loss
     recorder.curves["validation_accuracy"][:] = trained.validation_accuracy
     arrays = {
@@ -81,6 +86,7 @@ class _Recorder:
         self.distance = torch.empty(examples, dtype=torch.float32)
         self.curves = {name: np.full(epochs, np.nan) for name in EPOCH_CURVES}
         self.seconds = 0.0
+        self._done = 0
 
     def after_epoch(self, epoch: int, model: torch.nn.Module) -> None:
         """Record an epoch counted from 0; -1 is the untrained model, of which the gradient alone is kept."""
@@ -96,8 +102,26 @@ class _Recorder:
             self.distance[:] = distance_to_class_mean(features, self._data.train_labels, self._data.classes)
         wait(self._data.device)
         self.seconds += time.perf_counter() - begin
+        self._done = epoch + 1
         if epoch >= 0:
             self._follow(epoch, model, clean)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return everything recorded so far."""
+        done = self._done
+        arrays = {name: getattr(self, name)[:done].numpy() for name in ("logits", "prediction")}
+        curves = {name: curve[:done] for name, curve in self.curves.items()}
+        return {**arrays, "grand": self.grand[: done + 1].numpy(), **curves, "seconds": np.array(self.seconds)}
+
+    def restore(self, state: State) -> None:
+        """Take over what another recorder of the same training had recorded."""
+        self._done = done = len(state["logits"])
+        for name in ("logits", "prediction", "grand"):
+            getattr(self, name)[: len(state[name])] = torch.from_numpy(state[name])
+        for name, curve in self.curves.items():
+            curve[:done] = state[name]
+        self.seconds = float(state["seconds"])
+        self._bar.update(done)
 
     def _follow(self, epoch: int, model: torch.nn.Module, clean: torch.Tensor) -> None:
         """Add a point to the curves and say how far the training is."""

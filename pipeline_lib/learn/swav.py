@@ -9,6 +9,7 @@ import logging
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from pipeline_lib.learn.device import autocast
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.views import view
+from pipeline_lib.resume import Checkpoint, State
 from pipeline_lib.rng import derive_seed, generator
 
 log = logging.getLogger("pipeline")
@@ -75,7 +77,9 @@ class _Network(nn.Module):
         return features, self.prototypes(nn.functional.normalize(self.head(features), dim=1))
 
 
-def train_swav(dataset: Dataset, settings: Swav, study_seed: int, device: torch.device) -> SwavFeatures:
+def train_swav(
+    dataset: Dataset, settings: Swav, study_seed: int, device: torch.device, checkpoint: Checkpoint | None = None
+) -> SwavFeatures:
     """Train SwAV on the training images and return its view of each.
 
     Args:
@@ -83,59 +87,100 @@ def train_swav(dataset: Dataset, settings: Swav, study_seed: int, device: torch.
         settings: model, views, epochs, prototypes.
         study_seed: determines everything random.
         device: where to compute.
+        checkpoint: where an interrupted training left its state, and this one leaves its own.
 
     Raises:
         PipelineError: the training collapsed or diverged; no features are returned then.
     """
-    from lightly.loss import SwaVLoss
-
-    images = torch.from_numpy(dataset.train_images).to(device)
-    if images.shape[2] != images.shape[3]:
-        raise PipelineError(f"SwAV needs square images, these are {images.shape[2]} x {images.shape[3]}")
-    network = _Network(settings, images.shape[1], images.shape[2], derive_seed(study_seed, "swav init"))
-    flops = per_image(network, images.shape[1], images.shape[2])
-    network = network.to(device, memory_format=torch.channels_last)
-    optimiser = Optimiser(network, Adam(name="adam", weight_decay=settings.weight_decay))
-    criterion = SwaVLoss()
-    orders = generator(study_seed, "swav order")
-    draws = torch.Generator().manual_seed(derive_seed(study_seed, "swav views"))
-    batch = min(settings.batch, max(SMALLEST_BATCH, len(images) // FEWEST_STEPS))
-    count = max(1, len(images) // batch)  # whole batches: Sinkhorn balances over the batch
-    losses, knn_epochs, knn_accuracy, seconds = [], [], [], 0.0
-    with tqdm(total=settings.epochs, desc="SwAV", unit="epoch", disable=None) as bar:
-        for epoch in range(settings.epochs):
-            network.train()
-            begin = time.perf_counter()
-            order = torch.from_numpy(orders.permutation(len(images)))
-            total = torch.zeros((), device=device)
-            for number, index in enumerate(order[: count * batch].tensor_split(count)):
-                rate = settings.lr * 0.5 * (1 + math.cos(math.pi * (epoch + number / count) / settings.epochs))
-                network.prototypes.normalize()
-                total += _step(network, criterion, optimiser, rate, images[index.to(device)], settings, draws)
-            losses.append(total.item() / count)
-            seconds += time.perf_counter() - begin
-            if not math.isfinite(losses[-1]):
-                raise PipelineError(f"SwAV diverged: its loss is {losses[-1]} after epoch {epoch + 1}. Lower `lr` of its section")
-            last = epoch + 1 == settings.epochs
-            if (epoch + 1) % settings.log_every == 0 or last:
-                knn_epochs.append(epoch + 1)
-                knn_accuracy.append(knn(network, dataset, settings.knn, device))
-                log.info(
-                    "epoch %d: loss %.3f (ln K = %.3f), kNN accuracy %.4f",
-                    epoch + 1,
-                    losses[-1],
-                    math.log(settings.prototypes),
-                    knn_accuracy[-1],
-                )
-                bar.set_postfix(loss=f"{losses[-1]:.3f} of ln K {math.log(settings.prototypes):.3f}", knn=f"{knn_accuracy[-1]:.3f}")
+    run = _Run(dataset, settings, study_seed, device)
+    done = 0
+    if checkpoint:
+        for name, part in (("run", run), ("optimiser", run.optimiser)):
+            checkpoint.add(name, part.state, part.restore)
+        checkpoint.add("network", partial(models.state, run.network), partial(models.restore, run.network))
+        done = checkpoint.resume()
+    with tqdm(total=settings.epochs, initial=done, desc="SwAV", unit="epoch", disable=None) as bar:
+        for epoch in range(done, settings.epochs):
+            run.epoch(epoch)
+            if (epoch + 1) % settings.log_every == 0 or epoch + 1 == settings.epochs:
+                bar.set_postfix(**run.look(epoch))
             bar.update()
-    begin = time.perf_counter()
-    features, scores = _forward(network, dataset.train_images, device)
-    seconds += time.perf_counter() - begin
-    check_collapse(losses[-1], scores, settings)
-    work = flops.training * VIEWS * count * batch * settings.epochs + flops.forward * len(images)
-    curves = (np.array(losses), np.array(knn_epochs), np.array(knn_accuracy))
-    return SwavFeatures(features, scores, *curves, seconds, float(work))
+            if checkpoint and epoch + 1 < settings.epochs:
+                checkpoint.after(epoch + 1)
+    return run.result()
+
+
+class _Run:
+    """One training: the network, what drives it, and what is noted of it."""
+
+    def __init__(self, dataset: Dataset, settings: Swav, study_seed: int, device: torch.device):
+        from lightly.loss import SwaVLoss
+
+        self._dataset, self._settings, self._device = dataset, settings, device
+        self._images = torch.from_numpy(dataset.train_images).to(device)
+        examples, channels, height, width = self._images.shape
+        if height != width:
+            raise PipelineError(f"SwAV needs square images, these are {height} x {width}")
+        network = _Network(settings, channels, height, derive_seed(study_seed, "swav init"))
+        self._flops = per_image(network, channels, height)
+        self.network = network.to(device, memory_format=torch.channels_last)
+        self.optimiser = Optimiser(self.network, Adam(name="adam", weight_decay=settings.weight_decay))
+        self._criterion = SwaVLoss()
+        self._orders = generator(study_seed, "swav order")
+        self._draws = torch.Generator().manual_seed(derive_seed(study_seed, "swav views"))
+        self._batch = min(settings.batch, max(SMALLEST_BATCH, examples // FEWEST_STEPS))
+        self._count = max(1, examples // self._batch)  # whole batches: Sinkhorn balances over the batch
+        self._losses, self._knn_epochs, self._knn_accuracy, self._seconds = [], [], [], 0.0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what is noted so far, and where the views' generator stands."""
+        noted = {"losses": self._losses, "knn_epochs": self._knn_epochs, "knn_accuracy": self._knn_accuracy}
+        arrays = {name: np.array(values) for name, values in noted.items()}
+        return arrays | {"seconds": np.array(self._seconds), "draws": self._draws.get_state().numpy()}
+
+    def restore(self, state: State) -> None:
+        """Take over the state of another run of the same training."""
+        self._losses = state["losses"].tolist()
+        self._knn_epochs, self._knn_accuracy = state["knn_epochs"].astype(int).tolist(), state["knn_accuracy"].tolist()
+        self._seconds = float(state["seconds"])
+        self._draws.set_state(torch.from_numpy(state["draws"]))
+        for _ in self._losses:
+            self._orders.permutation(len(self._images))
+
+    def epoch(self, epoch: int) -> None:
+        """Take a step on every batch; the device is waited for at the end."""
+        self.network.train()
+        begin, settings, count = time.perf_counter(), self._settings, self._count
+        order = torch.from_numpy(self._orders.permutation(len(self._images)))
+        total = torch.zeros((), device=self._device)
+        for number, index in enumerate(order[: count * self._batch].tensor_split(count)):
+            rate = settings.lr * 0.5 * (1 + math.cos(math.pi * (epoch + number / count) / settings.epochs))
+            self.network.prototypes.normalize()
+            images = self._images[index.to(self._device)]
+            total += _step(self.network, self._criterion, self.optimiser, rate, images, settings, self._draws)
+        self._losses.append(total.item() / count)
+        self._seconds += time.perf_counter() - begin
+        if not math.isfinite(self._losses[-1]):
+            raise PipelineError(f"SwAV diverged: its loss is {self._losses[-1]} after epoch {epoch + 1}. Lower `lr` of its section")
+
+    def look(self, epoch: int) -> dict[str, str]:
+        """Note the kNN accuracy and say it, with the loss, in the log."""
+        self._knn_epochs.append(epoch + 1)
+        self._knn_accuracy.append(knn(self.network, self._dataset, self._settings.knn, self._device))
+        loss, nothing_learned, accuracy = self._losses[-1], math.log(self._settings.prototypes), self._knn_accuracy[-1]
+        log.info("epoch %d: loss %.3f (ln K = %.3f), kNN accuracy %.4f", epoch + 1, loss, nothing_learned, accuracy)
+        return {"loss": f"{loss:.3f} of ln K {nothing_learned:.3f}", "knn": f"{accuracy:.3f}"}
+
+    def result(self) -> SwavFeatures:
+        """Return the features of all training images, unless the training collapsed."""
+        begin = time.perf_counter()
+        features, scores = _forward(self.network, self._dataset.train_images, self._device)
+        self._seconds += time.perf_counter() - begin
+        check_collapse(self._losses[-1], scores, self._settings)
+        seen = VIEWS * self._count * self._batch * self._settings.epochs
+        work = self._flops.training * seen + self._flops.forward * len(self._images)
+        curves = (np.array(self._losses), np.array(self._knn_epochs), np.array(self._knn_accuracy))
+        return SwavFeatures(features, scores, *curves, self._seconds, float(work))
 
 
 def check_collapse(loss: float, prototypes: np.ndarray, settings: Swav) -> None:

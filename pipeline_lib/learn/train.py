@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from pipeline_lib.learn.feed import Data, Feed, Seeds
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.schedule import Schedule
+from pipeline_lib.resume import Checkpoint, State
 from pipeline_lib.rng import derive_seed, generator
 
 EVALUATION_PIXELS = {"cpu": 2**18, "cuda": 2**22}  # per clean batch (256 and 4,096 images of 32x32): cache, and GPU memory
@@ -53,6 +55,7 @@ def train(
     seeds: Seeds,
     steps_of: int | None = None,
     after_epoch: Callable[[int, nn.Module], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Trained:
     """Train one model on a subset of the training set.
 
@@ -65,6 +68,8 @@ def train(
             every epoch sees each of its examples once.
         after_epoch: called with (epoch counted from 0, model in training mode), and with -1 before the first step; its time
             is not the loop's.
+        checkpoint: where an interrupted training left its state, and this one leaves its own; on a CPU the result is the same
+            to the last bit.
 
     Returns:
         The trained model and its record.
@@ -83,26 +88,50 @@ def train(
     result = Trained(model, validation_loss=missing.copy(), validation_accuracy=missing.copy())
     result.flops, result.forward_flops = float(flops.training * sum(images)), float(flops.forward)
     held_out = torch.from_numpy(held_out).to(data.device)
-    if after_epoch:
+    done = _resume(checkpoint, result, optimiser) if checkpoint else 0
+    if after_epoch and not done:
         after_epoch(-1, model)
     for epoch, fitted in enumerate(by_epoch):
-        wait(data.device)
-        begin = time.perf_counter()
-        rates = (schedule.rate(result.steps + number, epoch) for number in range(steps[epoch]))
-        loss = _one_epoch(model, optimiser, rates, feed.epoch(fitted, images[epoch], steps[epoch]), recipe)
-        result.train_loss.append(_finite(loss, epoch, recipe, seeds.run))
+        # of an epoch that is done too: the orders and changes of the next ones are drawn after its own
+        batches = feed.epoch(fitted, images[epoch], steps[epoch])
+        if epoch >= done:
+            wait(data.device)
+            begin = time.perf_counter()
+            rates = (schedule.rate(result.steps + number, epoch) for number in range(steps[epoch]))
+            loss = _one_epoch(model, optimiser, rates, batches, recipe)
+            result.train_loss.append(_finite(loss, epoch, recipe, seeds.run))
+            if len(held_out):
+                logits = predict(model, data.train, recipe, held_out)
+                result.validation_loss[epoch], result.validation_accuracy[epoch] = loss_and_accuracy(
+                    logits, data.train_labels[held_out]
+                )
+            result.seconds += time.perf_counter() - begin
         result.steps += steps[epoch]
         result.images += images[epoch]
-        if len(held_out):
-            logits = predict(model, data.train, recipe, held_out)
-            result.validation_loss[epoch], result.validation_accuracy[epoch] = loss_and_accuracy(
-                logits, data.train_labels[held_out]
-            )
-            schedule.after_epoch(result.validation_loss[epoch])
-        result.seconds += time.perf_counter() - begin
-        if after_epoch:
+        schedule.after_epoch(result.validation_loss[epoch])
+        if epoch >= done and after_epoch:
             after_epoch(epoch, model)
+        if done <= epoch < recipe.epochs - 1 and checkpoint:
+            checkpoint.after(epoch + 1)
     return result
+
+
+def _resume(checkpoint: Checkpoint, result: Trained, optimiser: Optimiser) -> int:
+    """Name what a training's state is made of, take over what is there, and return the number of epochs done."""
+    lists = ("train_loss", "validation_loss", "validation_accuracy")
+
+    def curves() -> dict[str, np.ndarray]:
+        return {name: np.array(getattr(result, name)) for name in lists} | {"seconds": np.array(result.seconds)}
+
+    def restore(state: State) -> None:
+        for name in lists:
+            setattr(result, name, state[name].tolist())
+        result.seconds = float(state["seconds"])
+
+    checkpoint.add("curves", curves, restore)
+    checkpoint.add("model", partial(models.state, result.model), partial(models.restore, result.model))
+    checkpoint.add("optimiser", optimiser.state, optimiser.restore)
+    return checkpoint.resume()
 
 
 def build(data: Data, recipe: Recipe, seeds: Seeds) -> nn.Module:

@@ -6,13 +6,18 @@ Deleting the store is always safe.
 """
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from pipeline_lib import fingerprint, storage
+from pipeline_lib.resume import Checkpoint
+
+log = logging.getLogger("pipeline")
 
 FIELDS = ("identity", "kept", "steps", "accuracy", "class_accuracy", "seconds", "flops")
+CHECKSUM = "checksum"  # of everything else in the file
 CURVE = "epoch_accuracy"  # kept for the runs that an experiment follows from epoch to epoch
 
 
@@ -64,7 +69,10 @@ class RunStore:
             run = json.loads(self._path(key).read_text())
         except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
             return None
-        whole = isinstance(run, dict) and all(name in run for name in (*FIELDS, *[CURVE] * curve)) and run["identity"] == key
+        if not isinstance(run, dict) or run.pop(CHECKSUM, None) != fingerprint.value(run):
+            log.warning("%s: damaged, taken for absent", self._path(key))
+            return None
+        whole = all(name in run for name in (*FIELDS, *[CURVE] * curve)) and run["identity"] == key
         return run if whole else None
 
     def put(self, run: dict) -> None:
@@ -75,7 +83,16 @@ class RunStore:
         """
         if CURVE not in run and self.get(run["identity"], curve=True):
             return
-        storage.write_json(self._path(run["identity"]), run)
+        storage.write_json(self._path(run["identity"]), run | {CHECKSUM: fingerprint.value(run)})
+
+    def checkpoint(self, key: str, seconds: float) -> Checkpoint:
+        """Return where the state of an unfinished run is kept.
+
+        Args:
+            key: its identity.
+            seconds: age from which a new state is written.
+        """
+        return Checkpoint(self._path(key), key, seconds)
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.json"

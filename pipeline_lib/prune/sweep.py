@@ -13,6 +13,7 @@ from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.train import test, train
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import CURVE, RunStore, identity
+from pipeline_lib.resume import Checkpoint
 from pipeline_lib.rng import generator
 
 log = logging.getLogger("pipeline")
@@ -29,12 +30,24 @@ class Trainer:
         study_seed: what all randomness derives from.
         device: torch device.
         store: where finished runs are kept.
+        checkpoint_seconds: age from which the state of an unfinished run is kept anew.
     """
 
-    def __init__(self, dataset: Dataset, fingerprint: str, recipe: Recipe, code: str, study_seed: int, device, store: RunStore):
+    def __init__(
+        self,
+        dataset: Dataset,
+        fingerprint: str,
+        recipe: Recipe,
+        code: str,
+        study_seed: int,
+        device,
+        store: RunStore,
+        checkpoint_seconds: float = float("inf"),
+    ):
         self.dataset = dataset
         self._fingerprint, self._recipe, self._code = fingerprint, recipe, code
         self._seed, self._device, self._store = study_seed, device, store
+        self._checkpoint_seconds = checkpoint_seconds
         self._data: Data | None = None
         self.trained = 0
 
@@ -56,13 +69,17 @@ class Trainer:
         key = identity(self._fingerprint, kept, recipe, self._code, self._seed, planned.seed, device, steps_of)
         finished = self._store.get(key, curve)
         if finished is None:
-            finished = {"identity": key, "seed": planned.seed, **self._train(kept, planned.seed, steps_of, curve)}
+            checkpoint = self._store.checkpoint(key, self._checkpoint_seconds)
+            finished = {"identity": key, "seed": planned.seed, **self._train(kept, planned.seed, steps_of, curve, checkpoint)}
             self._store.put(finished)
+            checkpoint.remove()
             self.trained += 1
             log.info("trained on %d, seed %d: accuracy %.4f, run %s", finished["kept"], planned.seed, finished["accuracy"], key)
         return finished
 
-    def _train(self, kept: np.ndarray | list[np.ndarray], seed: int, steps_of: int | None, curve: bool) -> dict:
+    def _train(
+        self, kept: np.ndarray | list[np.ndarray], seed: int, steps_of: int | None, curve: bool, checkpoint: Checkpoint
+    ) -> dict:
         if self._data is None:
             self._data = Data(self.dataset, self._recipe, self._device)
         after_epochs = []
@@ -71,8 +88,12 @@ class Trainer:
             if epoch >= 0:
                 after_epochs.append(test(model, self._data, self._recipe)[0])
 
+        if curve:
+            checkpoint.add(
+                "test", lambda: {"accuracy": np.array(after_epochs)}, lambda s: after_epochs.extend(s["accuracy"].tolist())
+            )
         seeds = Seeds(self._seed, "training", seed)
-        done = train(self._data, kept, self._recipe, seeds, steps_of, follow if curve else None)
+        done = train(self._data, kept, self._recipe, seeds, steps_of, follow if curve else None, checkpoint)
         accuracy, class_accuracy = test(done.model, self._data, self._recipe)
         return {
             "kept": len(kept[-1] if isinstance(kept, list) else kept),

@@ -164,7 +164,7 @@ def test_an_unknown_key_is_refused_with_the_accepted_ones(section, key, accepted
 
 
 def test_an_unknown_key_of_the_file_itself_is_refused():
-    sections = "seed, device, datasets, recipes, swav, ensemble, metrics, experiments"
+    sections = "seed, device, checkpoint_seconds, datasets, recipes, swav, ensemble, metrics, experiments"
     assert complaints(STUDY | {"sed": 1}) == [f"unknown key 'sed'; accepted: {sections}"]
 
 
@@ -222,7 +222,7 @@ def test_junk_anywhere_is_accepted_or_refused_in_plain_words(junk):
 @pytest.mark.parametrize("junk", [None, [], "text", 3])
 def test_a_file_that_is_no_section_is_refused(junk):
     [line] = complaints(junk)
-    assert line.startswith("should be a section with the keys seed, device, datasets, ")
+    assert line.startswith("should be a section with the keys seed, device, checkpoint_seconds, ")
 
 
 @pytest.mark.parametrize("experiments", [5, [5], "all"])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline_lib import seal
 from pipeline_lib.data import dataset as canonical
 from pipeline_lib.data.dataset import Dataset, stratified_split
 from pipeline_lib.errors import PipelineError
@@ -96,6 +97,7 @@ def test_a_file_that_lacks_something_is_refused(tmp_path, read, lost):
     canonical.write(path, DATA, {})
     with h5py.File(path, "r+") as file:
         del (file.attrs if lost == "fingerprint" else file)[lost]
+    seal.stamp(path)
     with pytest.raises(PipelineError, match=rf"dataset\.h5: lacks (its )?{lost}\. Delete it .*\(rule prepare_dataset\)"):
         read(path)
 

@@ -36,7 +36,7 @@ def fails_with(number):
 @every_writer
 def test_a_file_appears_whole_and_alone_in_a_new_folder(tmp_path, write):
     write(tmp_path / "not there yet" / "file")
-    assert [file.name for file in (tmp_path / "not there yet").iterdir()] == ["file"]
+    assert {file.name for file in (tmp_path / "not there yet").iterdir()} - {".file.sha256"} == {"file"}
 
 
 @every_writer
@@ -185,8 +185,8 @@ def test_a_missing_file_is_not_to_be_deleted_but_made(tmp_path, read):
 
 @pytest.mark.parametrize("read", READERS, ids=["h5", "csv"])
 def test_a_file_of_another_user_is_not_to_be_deleted(tmp_path, monkeypatch, read):
-    monkeypatch.setattr(h5py, "File", fails_with(errno.EACCES))
-    monkeypatch.setattr("builtins.open", fails_with(errno.EACCES))
+    monkeypatch.setattr(os, "stat", fails_with(errno.EACCES))
+    monkeypatch.setattr(Path, "read_bytes", fails_with(errno.EACCES))
     with pytest.raises(PipelineError, match=r"file: cannot be read by this user. Check who owns it.$"):
         read(tmp_path / "file")
 
@@ -197,21 +197,107 @@ def test_csv_comes_back_to_the_last_digit(tmp_path):
     pd.testing.assert_frame_equal(storage.read_csv(tmp_path / "t.csv", ("x",), "some_rule"), table, check_exact=True)
 
 
-@pytest.mark.parametrize(
-    ("content", "what"),
-    [
-        (b"", "damaged or cut short"),
-        (b"x,y\n1,2\n3,4", "cut short (its last row has no end)"),
-        (b"x,y\n1,2\n3", "cut short (its last row has no end)"),
-        (b"x,y\n1,2\n3,4,5\n", "damaged or cut short"),
-        (b"x,y\n1,\xff\xfe\n", "damaged or cut short"),
-        (b"x,y\n", "has no row"),
-        (b"y,z\n1,2\n", "lacks the column x"),
-    ],
-)
-def test_csv_that_is_damaged_names_file_and_rule(tmp_path, content, what):
+@pytest.mark.parametrize("content", [b"", b"x,y\n1,2\n3,4", b"x,y\n1,2\n3,5\n", b"x,y\n1,2\n3,4\n5,6\n", b"\xff\xfe"])
+def test_csv_that_is_not_what_was_written_names_file_and_rule(tmp_path, content):
+    storage.write_csv(tmp_path / "t.csv", pd.DataFrame({"x": [1, 3], "y": [2, 4]}))
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(PipelineError) as caught:
         storage.read_csv(tmp_path / "t.csv", ("x",), "some_rule")
-    assert str(caught.value).startswith(f"{tmp_path}/t.csv: {what}")
+    assert str(caught.value).startswith(f"{tmp_path}/t.csv: was changed or damaged (its checksum in .t.csv.sha256 differs)")
     assert str(caught.value).endswith("to rebuild it (rule some_rule).")
+
+
+@pytest.mark.parametrize(("table", "what"), [({"x": []}, "has no row"), ({"y": [1], "z": [2]}, "lacks the column x")])
+def test_csv_without_what_is_needed_names_file_and_rule(tmp_path, table, what):
+    storage.write_csv(tmp_path / "t.csv", pd.DataFrame(table))
+    with pytest.raises(PipelineError, match=rf"t\.csv: {what}.*\(rule some_rule\)"):
+        storage.read_csv(tmp_path / "t.csv", ("x",), "some_rule")
+
+
+def test_csv_without_its_checksum_was_copied_in_by_hand(tmp_path):
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(PipelineError, match=r"t\.csv: has no checksum beside it \(\.t\.csv\.sha256\)"):
+        storage.read_csv(tmp_path / "t.csv", ("x",), "some_rule")
+
+
+def test_the_checksum_beside_a_table_is_one_that_sha256sum_reads(tmp_path):
+    storage.write_csv(tmp_path / "t.csv", pd.DataFrame({"x": [1]}))
+    done = subprocess.run(["sha256sum", "-c", ".t.csv.sha256"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "t.csv: OK\n")
+
+
+@pytest.mark.parametrize("at", ["mark", "checksum", "padding", "content", "end"])
+def test_one_flipped_bit_is_noticed_wherever_it_is(tmp_path, at):
+    path = tmp_path / "file.h5"
+    storage.write_h5(path, {"x": np.arange(100), "names": ["a", "b"]}, {"note": "x"})
+    whole = bytearray(path.read_bytes())
+    where = {"mark": 3, "checksum": 40, "padding": 300, "content": len(whole) // 2, "end": -1}[at]
+    whole[where] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(PipelineError, match=r"file\.h5: damaged or cut short"), storage.open_h5(path, "some_rule"):
+        pass
+
+
+def test_a_file_that_changes_after_it_was_read_is_checked_again(tmp_path):
+    path = tmp_path / "file.h5"
+    storage.write_h5(path, {"x": np.arange(100)}, {})
+    with storage.open_h5(path, "some_rule"):
+        pass
+    whole = bytearray(path.read_bytes())
+    whole[-1] ^= 1
+    path.write_bytes(whole)
+    with pytest.raises(PipelineError, match="damaged"), storage.open_h5(path, "some_rule"):
+        pass
+
+
+def test_other_programs_read_the_file(tmp_path):
+    storage.write_h5(tmp_path / "file.h5", {"x": np.arange(3)}, {"note": "x"})
+    with h5py.File(tmp_path / "file.h5") as file:
+        assert file["x"][:].tolist() == [0, 1, 2]
+
+
+def test_a_file_of_other_settings_is_refused_by_its_origin(tmp_path):
+    storage.write_h5(tmp_path / "file.h5", {"x": np.arange(3)}, {"origin": "abc"})
+    storage.check_origin(tmp_path / "file.h5", "abc")
+    with pytest.raises(
+        PipelineError, match=r"file\.h5: was made by other settings .* than config.yaml has now\. Delete it and run"
+    ):
+        storage.check_origin(tmp_path / "file.h5", "abd")
+    storage.write_h5(tmp_path / "file.h5", {"x": np.arange(3)}, {})
+    with pytest.raises(PipelineError, match="was made by other settings"):
+        storage.check_origin(tmp_path / "file.h5", "abc")
+
+
+KILLED = """
+import os, signal, sys
+from pipeline_lib import storage
+with storage.atomic(sys.argv[1]) as temporary:
+    temporary.write_text("half of")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_leaves_is_removed_by_the_next_that_writes_the_file(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path / "file"], env=environment)
+    assert len(list(tmp_path.iterdir())) == 1
+    with storage.atomic(tmp_path / "file") as own, storage.atomic(tmp_path / "file"):
+        assert own.exists(), "that of a process that runs is left alone"
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+WRITER = """
+import sys
+from pipeline_lib import storage
+for number in range(60):
+    storage.write_bytes(sys.argv[1], f"{sys.argv[2]} {number}".encode())
+"""
+
+
+def test_two_writers_of_one_file_leave_a_file_that_agrees_with_its_checksum(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", WRITER, tmp_path / "file"]
+    writers = [subprocess.Popen([*command, name], env=environment) for name in ("one", "two", "three")]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert storage.read_bytes(tmp_path / "file", "some_rule").endswith(b" 59")
+    assert {file.name for file in tmp_path.iterdir()} == {"file", ".file.sha256"}

@@ -79,6 +79,7 @@ rule draw_cost:
         scoring=lambda w: scoring_files(w.dataset, "prune_easiest"),
         code=code("draw_cost"),
         upstream=lambda w: sweeps_lineage(w.dataset, "prune_easiest"),
+        origins=lambda w, input: origins_of(input),
     message:
         "Add up what pruning of {wildcards.dataset} costs"
     script:
@@ -102,6 +103,7 @@ rule draw_reliability:
         study_seed=study.seed,
         code=code("draw_reliability", *map(metric_module, dynamics_metrics())),
         upstream=lambda w: ensemble_lineage(w.dataset),
+        origins=lambda w, input: origins_of(input),
     message:
         "Score halves of the ensemble of {wildcards.dataset} and correlate them"
     script:
@@ -125,6 +127,7 @@ rule draw_noise_detection:
         study_seed=study.seed,
         code=code("draw_noise_detection"),
         upstream=lambda w: scores_lineage(noisy_twin(w.dataset)),
+        origins=lambda w, input: origins_of(input),
     message:
         "Measure how well the metrics find wrong labels of {wildcards.dataset}"
     script:
@@ -165,6 +168,7 @@ rule believe:
     params:
         code=code("believe"),
         upstream=lambda w: ensemble_lineage(w.dataset),
+        origins=lambda w, input: origins_of(input),
     message:
         "Average what the ensemble believes of {wildcards.dataset} and flag likely wrong labels"
     script:
@@ -186,6 +190,7 @@ rule rank_examples:
         metrics=list(study.metrics),
         code=code("rank_examples"),
         upstream=lambda w: [scores_lineage(w.dataset), belief_lineage(w.dataset)],
+        origins=lambda w, input: origins_of(input),
     message:
         "Rank the examples of {wildcards.dataset}"
     script:

@@ -32,7 +32,9 @@ rule prepare_dataset:
         source=lambda w: source_stamp(w.dataset),
         seed=study.seed,
         code=lambda w: data_code(w.dataset),
-        upstream=lambda w: data_lineage(w.dataset),
+        upstream=lambda w: data_step(w.dataset).lineage,
+        origin=lambda w: data_step(w.dataset).origin,
+        origins=lambda w, input: origins_of(input),
     message:
         "Prepare the data set {wildcards.dataset}"
     script:

@@ -30,6 +30,7 @@ rule draw_distributions:
         functions={m: study.metric_function(m) for m in study.metrics},
         code=code("draw_distributions"),
         upstream=lambda w: scores_lineage(w.dataset),
+        origins=lambda w, input: origins_of(input),
     message:
         "Draw the distributions of {wildcards.dataset}"
     script:
@@ -51,7 +52,8 @@ rule draw_tsne:
         examples=TSNE_EXAMPLES,
         study_seed=study.seed,
         code=code("draw_tsne"),
-        upstream=lambda w: features_lineage(w.dataset),
+        upstream=lambda w: features_step(w.dataset).lineage,
+        origins=lambda w, input: origins_of(input),
     message:
         "Draw the t-SNE of {wildcards.dataset}"
     script:
@@ -74,7 +76,8 @@ rule draw_examples:
         each=EXAMPLES_EACH,
         study_seed=study.seed,
         code=code("draw_examples"),
-        upstream=lambda w: [score_lineage(w.dataset, w.metric), belief_lineage(w.dataset)],
+        upstream=lambda w: [score_step(w.dataset, w.metric).lineage, belief_lineage(w.dataset)],
+        origins=lambda w, input: origins_of(input),
     message:
         "Draw the examples of {wildcards.dataset} by {wildcards.metric}"
     script:
@@ -97,7 +100,8 @@ rule draw_augmentations:
         draws=AUGMENTED_DRAWS,
         study_seed=study.seed,
         code=code("draw_augmentations"),
-        upstream=lambda w: data_lineage(w.dataset),
+        upstream=lambda w: data_step(w.dataset).lineage,
+        origins=lambda w, input: origins_of(input),
     message:
         "Draw the augmentations of {wildcards.dataset}"
     script:
@@ -120,6 +124,7 @@ rule draw_data_map:
         study_seed=study.seed,
         code=code("draw_data_map"),
         upstream=lambda w: ensemble_lineage(w.dataset),
+        origins=lambda w, input: origins_of(input),
     message:
         "Draw the data map of {wildcards.dataset}"
     script:
@@ -140,7 +145,8 @@ rule draw_elbow:
     params:
         features=elbow_features(),
         code=code("draw_elbow"),
-        upstream=lambda w: clusters_lineage(w.dataset, "elbow"),
+        upstream=lambda w: clusters_step(w.dataset, elbow_features(), "elbow").lineage,
+        origins=lambda w, input: origins_of(input),
     message:
         "Draw the elbow of {wildcards.dataset}"
     script:

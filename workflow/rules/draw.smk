@@ -51,6 +51,7 @@ rule draw_sweeps:
         clusters=lambda w: cluster_files(w.experiment, w.dataset),
         code=code("draw_sweeps"),
         upstream=lambda w: sweeps_lineage(w.dataset, w.experiment),
+        origins=lambda w, input: origins_of(input),
     message:
         "Draw {wildcards.experiment} of {wildcards.dataset}"
     script:
@@ -79,6 +80,7 @@ rule draw_both_ends:
         question=QUESTIONS["prune_hardest"],
         code=code("draw_beside"),
         upstream=lambda w: sweeps_lineage(w.dataset, "prune_easiest", "prune_hardest"),
+        origins=lambda w, input: origins_of(input),
     message:
         "Draw prune_hardest beside prune_easiest of {wildcards.dataset}"
     script:
@@ -108,6 +110,7 @@ rule draw_label_noise:
         question=lambda w: QUESTIONS["label_noise"].format(share=wrong_share(w.dataset)),
         code=code("draw_beside"),
         upstream=lambda w: [sweeps_lineage(d, "sliding_window") for d in (w.dataset, noisy_twin(w.dataset))],
+        origins=lambda w, input: origins_of(input),
     message:
         "Draw the sliding window of {wildcards.dataset} beside that with wrong labels"
     script:
@@ -156,6 +159,7 @@ rule draw_correlation:
         study_seed=study.seed,
         code=code("draw_correlation"),
         upstream=lambda w: scores_lineage(w.dataset),
+        origins=lambda w, input: origins_of(input),
     message:
         "Correlate the metrics on {wildcards.dataset} ({wildcards.method})"
     script:

@@ -16,7 +16,9 @@ rule train_seed:
         recipe=lambda w: recipe(w.dataset, "scoring"),
         study_seed=study.seed,
         code=code("train_seed"),
-        upstream=lambda w: data_lineage(w.dataset),
+        upstream=lambda w: data_step(w.dataset).lineage,
+        origin=lambda w: dynamics_step(w.dataset, w.seed).origin,
+        origins=lambda w, input: origins_of(input),
     message:
         "Train seed {wildcards.seed} of the ensemble on {wildcards.dataset} and record its dynamics"
     script:
@@ -40,7 +42,9 @@ rule train_swav:
         settings=lambda w: swav_training(w.dataset),
         study_seed=study.seed,
         code=code("train_swav"),
-        upstream=lambda w: data_lineage(w.dataset),
+        upstream=lambda w: data_step(w.dataset).lineage,
+        origin=lambda w: features_step(w.dataset).origin,
+        origins=lambda w, input: origins_of(input),
     message:
         "Train SwAV on {wildcards.dataset}, without labels"
     script:
@@ -65,7 +69,9 @@ rule cluster:
         elbow=lambda w: elbow_range(w.dataset, w.k),
         threads=lambda w: swav_settings(w.dataset)["threads"],
         code=code("cluster"),
-        upstream=lambda w: features_lineage(w.dataset),
+        upstream=lambda w: features_step(w.dataset).lineage,
+        origin=lambda w: clusters_step(w.dataset, w.features, w.k).origin,
+        origins=lambda w, input: origins_of(input),
     message:
         "Cluster the {wildcards.features} features of {wildcards.dataset} with k-means, k = {wildcards.k}"
     script:

@@ -1,11 +1,29 @@
-# What a result depends on, everything upstream included, as one short hash: its lineage.
+# What a result depends on, everything upstream included, as two short hashes:
+#   lineage  settings and code: stands in the rules' params, so that a change of either reruns what follows
+#   origin   settings alone: stands in the files, so that one of another data set, recipe or parameters is refused; a change of
+#            code that is declared neutral (snakemake --touch) leaves it alone
+from typing import NamedTuple
+
+
+class Step(NamedTuple):
+    lineage: str
+    origin: str
+
+
+def step(settings, code, *before):
+    """What comes of settings and code after other steps."""
+    return Step(
+        fingerprint.value(settings, code, [earlier.lineage for earlier in before]),
+        fingerprint.value(settings, [earlier.origin for earlier in before]),
+    )
 
 
 @functools.cache
-def data_lineage(dataset):
+def data_step(dataset):
     section = dataset_section(dataset)
-    base = data_lineage(section.base) if isinstance(section, Derived) else None
-    return fingerprint.value(study.seed, source_settings(dataset), source_stamp(dataset), data_code(dataset), base)
+    settings = [study.seed, source_settings(dataset), source_stamp(dataset)]
+    before = [data_step(section.base)] if isinstance(section, Derived) else []
+    return step(settings, data_code(dataset), *before)
 
 
 def data_code(dataset):
@@ -13,8 +31,12 @@ def data_code(dataset):
 
 
 @functools.cache
-def dynamics_lineage(dataset):
-    return fingerprint.value(data_lineage(dataset), study.seed, recipe(dataset, "scoring"), code("train_seed"))
+def dynamics_step(dataset, seed):
+    return step([study.seed, recipe(dataset, "scoring"), int(seed)], code("train_seed"), data_step(dataset))
+
+
+def ensemble_steps(dataset):
+    return [dynamics_step(dataset, seed) for seed in ensemble_seeds(dataset)]
 
 
 def swav_settings(dataset):
@@ -32,13 +54,14 @@ def swav_training(dataset):
 
 
 @functools.cache
-def features_lineage(dataset):
-    return fingerprint.value(data_lineage(dataset), study.seed, swav_training(dataset), code("train_swav"))
+def features_step(dataset):
+    return step([study.seed, swav_training(dataset)], code("train_swav"), data_step(dataset))
 
 
 @functools.cache
-def clusters_lineage(dataset, k):
-    return fingerprint.value(features_lineage(dataset), study.seed, elbow_range(dataset, k), code("cluster"))
+def clusters_step(dataset, features, k):
+    settings = [study.seed, features, str(k), elbow_range(dataset, str(k))]
+    return step(settings, code("cluster"), features_step(dataset))
 
 
 def elbow_range(dataset, k):
@@ -46,13 +69,15 @@ def elbow_range(dataset, k):
     return swav_settings(dataset)["elbow"] if k == "elbow" else None
 
 
-def score_upstream(dataset, metric):
+def score_sources(dataset, metric):
+    """The steps whose results a metric reads."""
     match needs(metric):
         case "dynamics":
-            return dynamics_lineage(dataset)
+            return ensemble_steps(dataset)
         case "clusters":
-            return clusters_lineage(dataset, str(study.metric_parameters(metric)["k"]))
-    return data_lineage(dataset)
+            parameters = study.metric_parameters(metric)
+            return [clusters_step(dataset, parameters["features"], parameters["k"])]
+    return [data_step(dataset)]
 
 
 def score_settings(metric):
@@ -65,11 +90,8 @@ def score_code(metric):
 
 
 @functools.cache
-def score_lineage(dataset, metric):
-    seeds = len(ensemble_seeds(dataset)) if needs(metric) == "dynamics" else None
-    return fingerprint.value(
-        score_upstream(dataset, metric), study.seed, seeds, score_settings(metric), score_code(metric)
-    )
+def score_step(dataset, metric):
+    return step([study.seed, score_settings(metric)], score_code(metric), *score_sources(dataset, metric))
 
 
 # what a sweep does not use of its experiment's section: the metrics' names, and what belongs to scores where there are none
@@ -85,27 +107,55 @@ def sweep_settings(dataset, experiment, metric):
     return {k: v for k, v in settings.items() if k not in unused}
 
 
-def sweep_upstream(dataset, metric):
-    return data_lineage(dataset) if metric in BASELINES else score_lineage(dataset, metric)
+def sweep_source(dataset, metric):
+    return data_step(dataset) if metric in BASELINES else score_step(dataset, metric)
 
 
 @functools.cache
-def sweep_lineage(dataset, experiment, metric):
-    settings, before = sweep_settings(dataset, experiment, metric), sweep_upstream(dataset, metric)
-    return fingerprint.value(before, study.seed, settings, recipe(dataset, "training"), code("sweep"))
+def sweep_step(dataset, experiment, metric):
+    settings = [study.seed, sweep_settings(dataset, experiment, metric), recipe(dataset, "training")]
+    return step(settings, code("sweep"), sweep_source(dataset, metric))
+
+
+def lineages(steps):
+    return [step.lineage for step in steps]
 
 
 def sweeps_lineage(dataset, *experiments):
-    return [sweep_lineage(dataset, e, metric) for e in experiments for metric in drawn_metrics(dataset, e)]
+    return lineages(sweep_step(dataset, e, metric) for e in experiments for metric in drawn_metrics(dataset, e))
 
 
 def scores_lineage(dataset):
-    return [score_lineage(dataset, metric) for metric in study.metrics]
+    return lineages(score_step(dataset, metric) for metric in study.metrics)
 
 
 def ensemble_lineage(dataset):
-    return [dynamics_lineage(dataset), len(ensemble_seeds(dataset))]
+    return lineages(ensemble_steps(dataset))
 
 
 def belief_lineage(dataset):
     return [ensemble_lineage(dataset), code("believe")]
+
+
+# files that carry their origin -> the step that makes them
+STEPS = {
+    re.compile(rf"data/(?P<dataset>{NAME})/dataset\.h5"): data_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/dynamics/seed(?P<seed>\d+)\.h5"): dynamics_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/features/swav\.h5"): features_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/clusters/(?P<features>[a-z]+)-(?P<k>\w+)\.h5"): clusters_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/scores/(?P<metric>{NAME})\.h5"): score_step,
+}
+
+
+@functools.cache
+def origin_of(path):
+    for pattern, step_of in STEPS.items():
+        found = pattern.fullmatch(path)
+        if found:
+            return step_of(**found.groupdict()).origin
+    return None
+
+
+def origins_of(files):
+    """What the inputs of a job must have been made by: file -> origin."""
+    return {str(path): origin_of(str(path)) for path in files if origin_of(str(path))}

@@ -20,7 +20,8 @@ rule sweep:
         runs=lambda w: f"results/{w.dataset}/runs",
         training_code=fingerprint.code("pipeline_lib.learn.train"),
         code=code("sweep"),
-        upstream=lambda w: sweep_upstream(w.dataset, w.metric),
+        upstream=lambda w: sweep_source(w.dataset, w.metric).lineage,
+        origins=lambda w, input: origins_of(input),
     message:
         "Train for {wildcards.experiment} of {wildcards.dataset} by {wildcards.metric} what is not in the run store"
     script:

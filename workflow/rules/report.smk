@@ -27,7 +27,12 @@ def report_lineage(dataset):
     """All that any figure may come from: a page too many costs a second."""
     noisy = study.experiments_of(dataset).label_noise.noisy
     lineages = [
-        [ensemble_lineage(name), clusters_lineage(name, "elbow"), scores_lineage(name), sweeps_lineage(name, *SWEPT)]
+        [
+            ensemble_lineage(name),
+            clusters_step(name, elbow_features(), "elbow").lineage,
+            scores_lineage(name),
+            sweeps_lineage(name, *SWEPT),
+        ]
         for name in filter(None, (dataset, noisy))
     ]
     scripts = sorted(path.stem for path in Path(f"{PROJECT}/workflow/scripts").glob("*.py"))
@@ -60,6 +65,7 @@ rule report:
         look=REPORT_LOOK,
         code=code("report", *map(metric_module, study.metrics)),
         upstream=lambda w: report_lineage(w.dataset),
+        origins=lambda w, input: origins_of(input),
     message:
         "Write the report of {wildcards.dataset}"
     script:

@@ -15,7 +15,9 @@ rule score:
         settings=lambda w: score_settings(w.metric),
         study_seed=study.seed,
         code=lambda w: score_code(w.metric),
-        upstream=lambda w: score_upstream(w.dataset, w.metric),
+        upstream=lambda w: lineages(score_sources(w.dataset, w.metric)),
+        origin=lambda w: score_step(w.dataset, w.metric).origin,
+        origins=lambda w, input: origins_of(input),
     message:
         "Score {wildcards.dataset} by {wildcards.metric}"
     script:

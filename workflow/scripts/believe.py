@@ -7,7 +7,7 @@ from pipeline_lib.analyse.belief import beliefs
 from pipeline_lib.data.dataset import read_labels
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]) as log, ExitStack() as stack:
+with job(snakemake.log[0], snakemake.params.origins) as log, ExitStack() as stack:
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
     ensemble = dynamics.open_source(stack, list(snakemake.input.dynamics), {}, labels, fingerprint)
     table = beliefs(ensemble.mean_probabilities(), ensemble.mean_probabilities([-1]), labels)

@@ -9,7 +9,7 @@ from pipeline_lib.job import job
 from pipeline_lib.learn.cluster import elbow, flops, kmeans
 from pipeline_lib.rng import derive_seed
 
-with job(snakemake.log[0]) as log:
+with job(snakemake.log[0], snakemake.params.origins) as log:
     params, kind, k = snakemake.params, snakemake.wildcards.features, snakemake.wildcards.k
     labels, class_names, fingerprint = read_labels(snakemake.input.dataset)
     points = read_features(snakemake.input.features, kind, fingerprint, len(labels))
@@ -25,6 +25,7 @@ with job(snakemake.log[0]) as log:
         "seconds": time.perf_counter() - begin,
         "flops": sum(flops(*points.shape, tried) for tried in curve.get("elbow_k", [len(clusters.centroids)])),
     }
-    attrs = {"dataset": fingerprint, "features": kind, "k": k, "study_seed": params.study_seed, "code": params.code, **cost}
+    attrs = {"dataset": fingerprint, "origin": params.origin, "features": kind, "k": k, "study_seed": params.study_seed}
+    attrs |= {"code": params.code, **cost}
     write_clusters(snakemake.output[0], clusters, curve, attrs)
     log.info("%d clusters, mean squared distance %.4f", len(clusters.centroids), clusters.inertia / len(points))

@@ -11,7 +11,7 @@ from pipeline_lib.job import job
 from pipeline_lib.learn.preview import preview
 from pipeline_lib.rng import generator
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.origins):
     params, settings = snakemake.params, Augmentation.model_validate(snakemake.params.settings)
     dataset, _ = read(snakemake.input[0])
     rng = generator(params.study_seed, "augmentations")

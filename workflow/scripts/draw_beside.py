@@ -8,7 +8,7 @@ from pipeline_lib.data.dataset import read_labels
 from pipeline_lib.draw import style, sweeps
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.origins):
     params = snakemake.params
     labels, _, _ = read_labels(snakemake.input.dataset)
     panels, tables = [], []

@@ -6,7 +6,7 @@ from pipeline_lib.data.dataset import read_labels
 from pipeline_lib.draw import correlation, style
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.origins):
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
     files = zip(snakemake.params.metrics, snakemake.input.scores, strict=True)
     values = {metric: scores.read(path, fingerprint, len(labels)) for metric, path in files}

@@ -8,7 +8,7 @@ from pipeline_lib.analyse.sweeps import read_sweeps
 from pipeline_lib.draw import cost, style
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.origins):
     params = snakemake.params
     prices = [{"metric": metric, **price(files)} for metric, files in params.scoring.items()]
     table = ledger(read_sweeps(params.sweeps), pd.DataFrame(prices, columns=["metric", *PRICES]))

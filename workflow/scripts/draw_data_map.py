@@ -10,7 +10,7 @@ from pipeline_lib.dynamics import open_source
 from pipeline_lib.job import job
 from pipeline_lib.rng import generator
 
-with job(snakemake.log[0]), ExitStack() as stack:
+with job(snakemake.log[0], snakemake.params.origins), ExitStack() as stack:
     params = snakemake.params
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
     table = cartography(open_source(stack, snakemake.input.dynamics, {}, labels, fingerprint))

@@ -6,7 +6,7 @@ from pipeline_lib.data.dataset import read_labels
 from pipeline_lib.draw import distributions, style
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.origins):
     functions = snakemake.params.functions
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
     files = zip(functions, snakemake.input.scores, strict=True)

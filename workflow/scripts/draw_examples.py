@@ -10,7 +10,7 @@ from pipeline_lib.draw import examples, style
 from pipeline_lib.job import job
 from pipeline_lib.rng import generator
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.origins):
     params, metric = snakemake.params, snakemake.wildcards.metric
     dataset, fingerprint = read(snakemake.input.dataset)
     score = scores.read(snakemake.input.scores, fingerprint, len(dataset.train_labels))

@@ -6,7 +6,7 @@ from pipeline_lib.data.dataset import read_corruption
 from pipeline_lib.draw import noise_detection, style
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.origins):
     params = snakemake.params
     wrong, fingerprint = read_corruption(snakemake.input.dataset)
     files = zip(params.metrics, snakemake.input.scores, strict=True)

@@ -8,7 +8,7 @@ from pipeline_lib.data.dataset import read_labels
 from pipeline_lib.draw import reliability, style
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]), ExitStack() as stack:
+with job(snakemake.log[0], snakemake.params.origins), ExitStack() as stack:
     params = snakemake.params
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
     ensemble = dynamics.open_source(stack, list(snakemake.input.dynamics), {}, labels, fingerprint)

@@ -9,7 +9,7 @@ from pipeline_lib.draw import style, tsne
 from pipeline_lib.features import read_features
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.origins):
     params = snakemake.params
     labels, class_names, fingerprint = read_labels(snakemake.input.dataset)
     features = read_features(snakemake.input.features, "backbone", fingerprint, len(labels))

@@ -5,11 +5,11 @@ import importlib
 from pipeline_lib.data import dataset as canonical
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]) as log:
+with job(snakemake.log[0], snakemake.params.origins) as log:
     source = importlib.import_module(f"pipeline_lib.data.{snakemake.params.kind}")
     obtain = snakemake.config["datasets"][snakemake.wildcards.dataset].get("obtain", "")  # advice, so not among the params
     dataset, note = source.read({**snakemake.params.settings, "obtain": obtain}, snakemake.params.seed)
     canonical.check(dataset, f"data set {snakemake.wildcards.dataset}")
-    attrs = {"source": snakemake.params.settings, "note": note, "seed": snakemake.params.seed}
+    attrs = {"source": snakemake.params.settings, "note": note, "seed": snakemake.params.seed, "origin": snakemake.params.origin}
     canonical.write(snakemake.output[0], dataset, attrs)
     log.info("%d training and %d test images of %d classes", len(dataset.train_labels), len(dataset.test_labels), dataset.classes)

@@ -6,7 +6,7 @@ from pipeline_lib.analyse.ranking import RULE, ranking
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.origins):
     dataset, fingerprint = read(snakemake.input.dataset)
     labels = dataset.train_labels
     believed = read_beliefs(snakemake.input.belief, len(labels))

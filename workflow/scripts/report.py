@@ -11,11 +11,11 @@ from pipeline_lib.report.build import build
 
 REBUILD = "that draws it"
 
-with job(snakemake.log[0]) as log:
+with job(snakemake.log[0], snakemake.params.origins) as log:
     params, files = snakemake.params, snakemake.input
     facts = provenance.read_data(files.dataset)
     figures = {
-        name: Drawn(Path(png).read_bytes(), storage.read_csv(csv, (), REBUILD), csv)
+        name: Drawn(storage.read_bytes(png, REBUILD), storage.read_csv(csv, (), REBUILD), csv)
         for name, png, csv in zip(params.figures, files.figures, files.figure_tables, strict=True)
     }
     tables = {name: (storage.read_csv(csv, (), REBUILD), csv) for name, csv in zip(params.tables, files.tables, strict=True)}
@@ -24,6 +24,5 @@ with job(snakemake.log[0]) as log:
     origin |= {"commit": commit} if commit else {}
     study = Study(snakemake.wildcards.dataset, facts, figures, tables, params.metrics, params.settings, origin)
     page = build(sections(study), meta(study))
-    with storage.atomic(snakemake.output[0]) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    storage.write_bytes(snakemake.output[0], page.encode())
     log.info("%d figures, %d tables, %.1f MB", len(figures), len(tables), len(page) / 1e6)

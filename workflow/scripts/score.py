@@ -4,7 +4,7 @@ from pipeline_lib import metrics, scores
 from pipeline_lib.data.dataset import read_labels
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]) as log:
+with job(snakemake.log[0], snakemake.params.origins) as log:
     params, name, source = snakemake.params, snakemake.wildcards.metric, list(snakemake.input.source)
     metric = metrics.load(params.settings["function"])
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
@@ -15,6 +15,7 @@ with job(snakemake.log[0]) as log:
         "range": metric.RANGE,
         "parameters": params.settings,
         "dataset": fingerprint,
+        "origin": params.origin,
         "code": params.code,
         "seeds": len(source) if metric.NEEDS == "dynamics" else 0,
     }

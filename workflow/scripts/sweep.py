@@ -1,7 +1,7 @@
 """Train on every subset that an experiment wants of one metric (or baseline), through the run store."""
 
 from pipeline_lib import scores, storage
-from pipeline_lib.config import Recipe
+from pipeline_lib.config import CHECKPOINT_SECONDS, Recipe
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
@@ -9,7 +9,7 @@ from pipeline_lib.prune.plan import WITH_CURVE, plan
 from pipeline_lib.prune.store import RunStore
 from pipeline_lib.prune.sweep import Trainer, sweep
 
-with job(snakemake.log[0]) as log:
+with job(snakemake.log[0], snakemake.params.origins) as log:
     params, experiment, metric = snakemake.params, snakemake.wildcards.experiment, snakemake.wildcards.metric
     dataset, fingerprint = read(snakemake.input.dataset)
     files, recipe = snakemake.input.get("scores"), Recipe.model_validate(params.recipe)
@@ -17,7 +17,8 @@ with job(snakemake.log[0]) as log:
     title = f"{experiment} of {snakemake.wildcards.dataset} by {metric}"
     planned = plan(experiment, metric, score, params.settings, recipe, dataset, params.study_seed, title)
     device, store = devices.choose(snakemake.config.get("device", "auto")), RunStore(params.runs)
-    trainer = Trainer(dataset, fingerprint, recipe, params.training_code, params.study_seed, device, store)
+    seconds = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)
+    trainer = Trainer(dataset, fingerprint, recipe, params.training_code, params.study_seed, device, store, seconds)
     table = sweep(trainer, planned, title, experiment in WITH_CURVE)
     storage.write_csv(snakemake.output[0], table)
     log.info("%d runs, %d of them trained now, the others from the run store", len(table), trainer.trained)

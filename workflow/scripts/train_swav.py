@@ -2,33 +2,40 @@
 
 import math
 
-from pipeline_lib import storage
-from pipeline_lib.config import Swav
+from pipeline_lib import fingerprint, resume, storage
+from pipeline_lib.config import CHECKPOINT_SECONDS, Swav
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
 from pipeline_lib.learn.swav import train_swav
 
-with job(snakemake.log[0]):
-    params = snakemake.params
+with job(snakemake.log[0], snakemake.params.origins):
+    params, output = snakemake.params, snakemake.output[0]
     device = devices.choose(snakemake.config.get("device", "auto"), params.settings["threads"])
-    dataset, fingerprint = read(snakemake.input[0])
-    swav = train_swav(dataset, Swav.model_validate(params.settings), params.study_seed, device)
-    attrs = {
-        "dataset": fingerprint,
-        "settings": params.settings,
-        "study_seed": params.study_seed,
-        "code": params.code,
-        "device": devices.name(device),
-        "seconds": swav.seconds,
-        "flops": swav.flops,
-        "ln_k": math.log(params.settings["prototypes"]),
-    }
-    arrays = {
-        "features": swav.features,
-        "prototypes": swav.prototypes,
-        "loss": swav.loss,
-        "knn_epochs": swav.knn_epochs,
-        "knn_accuracy": swav.knn_accuracy,
-    }
-    storage.write_h5(snakemake.output[0], arrays, attrs)
+    identity = fingerprint.value(params.upstream, params.settings, params.study_seed, params.code, device.type)
+    if not resume.take_back(output, identity):
+        dataset, data_fingerprint = read(snakemake.input[0])
+        checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
+        swav = train_swav(dataset, Swav.model_validate(params.settings), params.study_seed, device, checkpoint)
+        attrs = {
+            "dataset": data_fingerprint,
+            "origin": params.origin,
+            "identity": identity,
+            "settings": params.settings,
+            "study_seed": params.study_seed,
+            "code": params.code,
+            "device": devices.name(device),
+            "seconds": swav.seconds,
+            "flops": swav.flops,
+            "ln_k": math.log(params.settings["prototypes"]),
+        }
+        arrays = {
+            "features": swav.features,
+            "prototypes": swav.prototypes,
+            "loss": swav.loss,
+            "knn_epochs": swav.knn_epochs,
+            "knn_accuracy": swav.knn_accuracy,
+        }
+        storage.write_h5(output, arrays, attrs)
+        resume.keep(output)
+        checkpoint.remove()

@@ -1,0 +1,66 @@
+"""Checksums: every file says what its content was when it was written.
+
+An HDF5 file carries its own in the block before HDF5's first byte, so it is checked before HDF5 looks at the content. Tables
+and pictures, which other programs open, have theirs in a hidden file beside them, in the form that `sha256sum -c` reads.
+"""
+
+import functools
+import hashlib
+import os
+from pathlib import Path
+
+BLOCK = 512  # bytes in front, the smallest that HDF5 passes over
+MARK = b"checksum sha256 "
+
+
+def stamp(path: str | Path) -> None:
+    """Write the checksum of an HDF5 file into its first block; nothing else in that block counts."""
+    with open(path, "rb+") as file:
+        file.seek(BLOCK)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        file.write((MARK + digest.encode() + b"\n").ljust(BLOCK, b"\0"))
+
+
+def stamp_fault(path: str | Path) -> str | None:
+    """Return what is wrong with an HDF5 file, or None if it is as it was written.
+
+    A file that has been checked is not read again by the same process unless it has changed.
+    """
+    status = os.stat(path)
+    return _stamp_fault(str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@functools.cache
+def _stamp_fault(path: str, inode: int, size: int, mtime_ns: int) -> str | None:
+    with open(path, "rb") as file:
+        block = file.read(BLOCK)
+        expected = (MARK + hashlib.file_digest(file, "sha256").hexdigest().encode() + b"\n").ljust(BLOCK, b"\0")
+    if not block.startswith(MARK):
+        return "damaged or cut short (it has no checksum in front), or not written by this pipeline"
+    return None if block == expected else "damaged or cut short (its checksum differs)"
+
+
+def sidecar(path: str | Path) -> Path:
+    """Return where the checksum of a table or picture lies."""
+    path = Path(path)
+    return path.with_name(f".{path.name}.sha256")
+
+
+def sidecar_line(path: str | Path, content: bytes) -> str:
+    """Return what `sha256sum` would print of a file with this content."""
+    return f"{hashlib.sha256(content).hexdigest()}  {Path(path).name}\n"
+
+
+def sidecar_fault(path: str | Path, content: bytes) -> str | None:
+    """Return what is wrong with a table or picture, or None if its content is what was written.
+
+    Args:
+        path: where it lies.
+        content: what it holds now.
+    """
+    try:
+        said = sidecar(path).read_text(errors="replace")
+    except FileNotFoundError:
+        return f"has no checksum beside it ({sidecar(path).name}): not written by this pipeline, or copied without it"
+    return None if said == sidecar_line(path, content) else f"was changed or damaged (its checksum in {sidecar(path).name} differs)"
