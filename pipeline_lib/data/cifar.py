@@ -1,5 +1,6 @@
 """CIFAR-10 and CIFAR-100 from the official archive, through torchvision and its checksums."""
 
+import hashlib
 import http.client
 import tempfile
 import urllib.error
@@ -11,6 +12,11 @@ from pipeline_lib import storage
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 
+# of the official archives; torchvision knows their MD5 alone, which can be forged
+SHA256 = {
+    "cifar10": "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    "cifar100": "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+}
 NOTE = "A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images; no formal licence is stated"
 
 
@@ -37,6 +43,8 @@ def download(source: str, path: str | Path) -> None:
             ) from error
         except RuntimeError as error:  # torchvision's word for a checksum that differs
             raise PipelineError(f"{path}: the download is cut short or damaged ({error}). Run the same command again") from error
+        if not _official(temporary, source):
+            raise PipelineError(f"{path}: the download is not the official archive (its SHA-256 differs). Run the same command again")
 
 
 def read(settings: dict, seed: int) -> tuple[Dataset, str]:
@@ -52,7 +60,7 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
     from torchvision.datasets.utils import check_integrity, extract_archive
 
     kind, path = _torchvision_class(settings["source"]), Path(settings["archive"])
-    if not check_integrity(str(path), kind.tgz_md5):
+    if not (check_integrity(str(path), kind.tgz_md5) and _official(path, settings["source"])):
         raise PipelineError(f"{path}: checksum differs from the official one; cut short or damaged. Delete it and run again")
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         extract_archive(str(path), folder)
@@ -65,6 +73,11 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
         list(train.classes),
         [f"train/{i}" for i in range(len(train.data))],
     ), NOTE
+
+
+def _official(path: Path, source: str) -> bool:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == SHA256[source]
 
 
 def _torchvision_class(source: str):

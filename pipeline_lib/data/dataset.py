@@ -157,6 +157,11 @@ def _fingerprint(file: h5py.File, path: str | Path) -> str:
     return str(file.attrs["fingerprint"])
 
 
+def printable(name: str) -> str:
+    """Return a name with a mark in place of every character that is none to be seen, such as the end of a line."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)
+
+
 def stratified_split(labels: np.ndarray, fraction: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Split positions into (rest, held out), taking `fraction` of every class, at least one and never all.
 

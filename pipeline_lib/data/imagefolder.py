@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from pipeline_lib.data.dataset import Dataset, stratified_split
+from pipeline_lib.data.dataset import Dataset, printable, stratified_split
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.rng import generator
 
@@ -82,8 +82,8 @@ def _is_image(path: Path) -> bool:
 
 
 def _text(name: str) -> str:
-    """A file name that was not written in UTF-8, with a mark in place of what cannot be stored."""
-    return os.fsencode(name).decode(errors="replace")
+    """A file name, with a mark in place of what was not written in UTF-8 or would break a line of a table or log."""
+    return printable(os.fsencode(name).decode(errors="replace"))
 
 
 def _load(paths: list[Path], size: int, fit: str) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.data.dataset import Dataset, printable
 from pipeline_lib.errors import PipelineError, one_of
 
 REQUIRED = ("train_images", "train_labels", "test_images", "test_labels")
@@ -50,7 +50,7 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
         if labels[split].shape != (len(images),):
             raise PipelineError(f"{path}: {len(images)} {split}_images but {split}_labels of shape {labels[split].shape}")
     if "class_names" in arrays:
-        names = [str(name) for name in np.atleast_1d(arrays["class_names"]).astype(str)]
+        names = [printable(str(name)) for name in np.atleast_1d(arrays["class_names"]).astype(str)]
     else:
         names = [str(label) for label in range(int(labels["train"].max(initial=0)) + 1)]
     data = Dataset(

@@ -1,7 +1,7 @@
 """The run store: what a pruned training gave, kept under what the training is.
 
 One JSON file per run, named by its identity, so two sweeps that ask for the same training share it, and an interrupted
-sweep loses at most the training in flight. Writers need no lock: a file appears whole, and who comes last writes the same.
+sweep loses at most the training in flight. Writers need no lock: a file appears whole, and who comes second finds it there.
 Deleting the store is always safe.
 """
 
@@ -76,12 +76,12 @@ class RunStore:
         return run if whole else None
 
     def put(self, run: dict) -> None:
-        """Keep a finished run under its "identity"; one with a curve is not replaced by one without.
+        """Keep a finished run under its "identity"; the first stays, unless it lacks the curve that this one has.
 
         Args:
             run: has every name in `FIELDS`, and perhaps `CURVE`.
         """
-        if CURVE not in run and self.get(run["identity"], curve=True):
+        if self.get(run["identity"], curve=CURVE in run):
             return
         storage.write_json(self._path(run["identity"]), run | {CHECKSUM: fingerprint.value(run)})
 

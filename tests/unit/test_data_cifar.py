@@ -25,6 +25,10 @@ def md5(path):
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 class Silent(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *args):
         pass
@@ -68,6 +72,7 @@ def official(tmp_path, server, monkeypatch):
             monkeypatch.setattr(kind, files, [[name, md5(folder / name)] for name, _ in getattr(kind, files)])
         monkeypatch.setattr(kind, "meta", kind.meta | {"md5": md5(folder / meta)})
         monkeypatch.setattr(kind, "tgz_md5", md5(archive))
+        monkeypatch.setitem(cifar.SHA256, source, sha256(archive))
         monkeypatch.setattr(kind, "url", f"{address}/{kind.filename}")
         return archive, batches
 
@@ -130,12 +135,24 @@ def test_nothing_is_unpacked_or_unpickled_before_the_checksum_has_passed(officia
     assert list(place.parent.iterdir()) == [place]
 
 
+def test_an_archive_with_a_forged_md5_is_neither_kept_nor_read(official, place, monkeypatch):
+    archive, _ = official("cifar10")
+    monkeypatch.setitem(cifar.SHA256, "cifar10", "0" * 64)
+    with pytest.raises(PipelineError, match=r"cifar\.tar\.gz: the download is not the official archive"):
+        cifar.download("cifar10", place)
+    assert list(place.parent.iterdir()) == []
+    place.write_bytes(archive.read_bytes())
+    with pytest.raises(PipelineError, match="checksum differs"):
+        cifar.read({"source": "cifar10", "archive": str(place)}, seed=0)
+
+
 def test_an_archive_cannot_write_outside_its_folder(official, place, monkeypatch, tmp_path):
     official("cifar10")
     with tarfile.open(place, "w:gz") as tar:
         (tmp_path / "evil").write_text("evil")
         tar.add(tmp_path / "evil", "../escaped")
-    monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5(place))  # somebody made the checksum fit
+    monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5(place))  # somebody made the checksums fit
+    monkeypatch.setitem(cifar.SHA256, "cifar10", sha256(place))
     with pytest.raises(tarfile.OutsideDestinationError):
         cifar.read({"source": "cifar10", "archive": str(place)}, seed=0)
     assert list(place.parent.iterdir()) == [place]

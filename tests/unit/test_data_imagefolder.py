@@ -214,3 +214,14 @@ def test_one_class_is_too_few(folder):
 def test_a_missing_folder_says_where_to_get_the_images(tmp_path):
     with pytest.raises(PipelineError, match=r"none: no such folder\. Get it at example\.org\.$"):
         read(tmp_path / "none")
+
+
+def test_a_name_with_the_end_of_a_line_in_it_does_not_break_tables(tmp_path):
+    for name in ("a\nb", "c"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "x\ry.png")
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "z.png")
+    settings = {"train": str(tmp_path), "test": None, "test_fraction": 0.5, "size": 8, "fit": "crop", "obtain": ""}
+    dataset, _ = imagefolder.read(settings, 0)
+    assert dataset.class_names == ["a\N{REPLACEMENT CHARACTER}b", "c"]
+    assert all(name.isprintable() for name in dataset.source_id)

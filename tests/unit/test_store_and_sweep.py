@@ -197,6 +197,7 @@ def test_a_run_of_another_name_is_not_taken(stored):
 
 @pytest.mark.parametrize("missing", sorted(set(FIELDS) - {"identity"}))
 def test_a_run_that_lacks_a_field_of_today_is_not_taken(stored, missing):
-    store, _ = stored
+    store, path = stored
+    path.unlink()
     store.put(dict.fromkeys(set(FIELDS) - {missing}, 1) | {"identity": "abcd"})
     assert store.get("abcd") is None

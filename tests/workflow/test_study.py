@@ -119,14 +119,31 @@ def test_a_data_set_with_wrong_labels_is_a_name_like_any_other(copy):
     ("path", "damage", "target", "says"),
     [
         ("results/digits/dynamics/seed1.h5", "cut", "results/digits/scores/el2n.h5", "seed1.h5: damaged or cut short"),
-        ("results/digits/dynamics/seed1.h5", "data/digits/dataset.h5", "results/digits/scores/el2n.h5", "seed1.h5: lacks logits"),
+        (
+            "results/digits/dynamics/seed1.h5",
+            "results/digits/dynamics/seed0.h5",
+            "results/digits/scores/el2n.h5",
+            "seed1.h5: was made by other settings (data set, recipe, seed or parameters)",
+        ),
+        (
+            "results/digits/scores/km.h5",
+            "results/digits/scores/el2n.h5",
+            "results/digits/sweeps/sliding_window/km.csv",
+            "km.h5: was made by other settings",
+        ),
         (
             "results/digits/scores/km.h5",
             "results/digits/scores/x.h5",
             "results/digits/sweeps/sliding_window/km.csv",
-            "another data set",
+            "not written by this pipeline",
         ),
-        ("results/digits/sweeps/sliding_window/km.csv", "cut", TABLE, "km.csv: cut short"),
+        ("results/digits/sweeps/sliding_window/km.csv", "cut", TABLE, "km.csv: was changed or damaged"),
+        (
+            "results/digits/sweeps/sliding_window/km.csv",
+            "results/digits/sweeps/sliding_window/el2n.csv",
+            TABLE,
+            "km.csv: was changed or damaged",
+        ),
         ("data/digits/dataset.h5", "cut", "results/digits/scores/el2n.h5", "dataset.h5: damaged or cut short"),
     ],
 )

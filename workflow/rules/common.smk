@@ -182,7 +182,7 @@ def examples_of(dataset):
 
 def check_sizes(dataset, experiment):
     """What the data set and its recipe cannot serve is said before any job runs."""
-    settings, values = plain(getattr(study.experiments_of(dataset), experiment)), recipe(dataset, "training")
+    values, settings = recipe(dataset, "training"), plain(getattr(study.experiments_of(dataset), experiment))
     counts, metrics = examples_of(dataset), study.swept_metrics(dataset, experiment)
     what = f"{experiment} of {dataset} by {', '.join(metrics)}"
     try:

@@ -1,0 +1,74 @@
+"""What a job tells the person who ran it: errors in words, and inputs that are not what the workflow expects."""
+
+import logging
+
+import pytest
+import torch
+
+from pipeline_lib import job as jobs
+from pipeline_lib import storage
+from pipeline_lib.errors import PipelineError
+
+
+def failing(log, error):
+    with jobs.job(log):
+        raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (PipelineError("config.yaml: wrong"), "config.yaml: wrong"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB.\nmore"), "the GPU's memory is full (CUDA out of"),
+        (torch.OutOfMemoryError("CUDA out of memory."), "Lower `batch` in the recipe (or the swav section)"),
+        (MemoryError(), "the main memory is full (no details). Run fewer jobs at once (`--cores`)"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "the main memory is full ("),
+        (
+            RuntimeError("CUDA error: device-side assert triggered"),
+            "the GPU failed (CUDA error: device-side assert triggered). Every",
+        ),
+        (torch.AcceleratorError("CUDA error: GPU has fallen off the bus"), "finished training is kept: run the same command again"),
+    ],
+)
+def test_what_a_person_can_act_on_is_said_in_words(tmp_path, capsys, error, says):
+    with pytest.raises(SystemExit) as left:
+        failing(tmp_path / "log", error)
+    assert left.value.code == 1
+    assert says in capsys.readouterr().err
+    assert says in (tmp_path / "log").read_text()
+
+
+def test_a_defect_keeps_its_traceback(tmp_path, capsys):
+    with pytest.raises(ZeroDivisionError):
+        failing(tmp_path / "log", ZeroDivisionError("division by zero"))
+    assert "unexpected error" in (tmp_path / "log").read_text()
+    assert "Traceback" in (tmp_path / "log").read_text()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_real_lack_of_memory_is_recognised():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**50)
+    assert "the main memory is full" in jobs.in_words(caught.value)
+
+
+def test_the_log_is_closed_and_ends_with_done(tmp_path):
+    with jobs.job(tmp_path / "log") as log:
+        log.info("half way")
+    assert (tmp_path / "log").read_text().splitlines()[-1].endswith("INFO done")
+    assert not logging.getLogger("pipeline").handlers
+
+
+def test_an_input_of_other_settings_is_refused_before_the_job_begins(tmp_path, capsys):
+    storage.write_h5(tmp_path / "x.h5", {}, {"origin": "of old settings"})
+    begun = []
+
+    def run(origin):
+        with jobs.job(tmp_path / "log", {str(tmp_path / "x.h5"): origin}):
+            begun.append(origin)
+
+    run("of old settings")
+    with pytest.raises(SystemExit):
+        run("of new settings")
+    assert begun == ["of old settings"]
+    assert "x.h5: was made by other settings" in capsys.readouterr().err
