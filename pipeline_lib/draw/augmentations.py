@@ -32,10 +32,15 @@ def draw(table: pd.DataFrame, images: np.ndarray, settings: Augmentation, datase
         grid[row, 0].set_ylabel(f"draw {row}", fontweight="bold")
     title = f"{dataset}: training images as the recipe changes them anew in every epoch\n{_words(settings)}"
     figure.suptitle(title, x=0.01, ha="left")
-    figure.supxlabel(
-        "above each: the crop's shift in pixels (right, down), ↔ mirrored, angle of the rotation", fontsize=9, color="#555555"
-    )
+    figure.supxlabel(_key(settings), fontsize=9, color="#555555")
     return figure
+
+
+def _key(settings: Augmentation) -> str:
+    """What the signs above the images mean; nothing of what the recipe does not do."""
+    shift, mirror, angle = "the crop's shift in pixels (right, down)", "↔ mirrored", "angle of the rotation"
+    used = [word for word, on in ((shift, settings.crop_padding), (mirror, settings.flip), (angle, settings.rotation)) if on]
+    return f"above each: {', '.join(used)}" if used else ""
 
 
 def _words(settings: Augmentation) -> str:

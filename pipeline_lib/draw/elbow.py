@@ -6,6 +6,8 @@ from matplotlib.figure import Figure
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
+SMALL = 10  # below, an inertia needs digits behind the point
+
 
 def draw(table: pd.DataFrame, dataset: str, features: str) -> Figure:
     """Draw inertia against the number of clusters, the chosen one marked.
@@ -27,7 +29,7 @@ def draw(table: pd.DataFrame, dataset: str, features: str) -> Figure:
         f"chosen: {chosen.k} clusters", (chosen.k, table["inertia"].max()), xytext=(8, 0), textcoords="offset points", va="top"
     )
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter("{x:,.4g}")
+    axes.yaxis.set_major_formatter("{x:,.0f}" if table["inertia"].max() >= SMALL else "{x:.4g}")
     axes.set_xlabel("number of clusters k")
     axes.set_ylabel("inertia (sum of squared distances)")
     axes.set_title(f"{dataset}: how many clusters the SwAV features have ({features})", loc="left")

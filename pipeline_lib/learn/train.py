@@ -179,12 +179,22 @@ def predict(model: nn.Module, images: augment.Images, recipe: Recipe, index: tor
     size = max(1, EVALUATION_PIXELS[images.device.type] // (images.height * images.width))
     index = torch.arange(images.examples, device=images.device) if index is None else index
     with autocast(images.device, recipe.precision):
-        logits = torch.cat([model(images.clean(part)) for part in index.split(size)]).float()
+        logits = torch.cat([_forward(model, images, part) for part in index.split(size)]).float()
     if not torch.isfinite(logits).all():
         raise PipelineError(
             f"training diverged: {recipe.model} puts out logits that are not finite. Lower the recipe's `optimiser.lr`"
         )
     return logits
+
+
+def _forward(model: nn.Module, images: augment.Images, index: torch.Tensor) -> torch.Tensor:
+    """Return the logits of one batch, or of its halves one after the other if the GPU's memory cannot hold it."""
+    try:
+        return model(images.clean(index))
+    except torch.OutOfMemoryError:
+        if len(index) == 1:
+            raise
+    return torch.cat([_forward(model, images, half) for half in index.tensor_split(2)])
 
 
 def test(model: nn.Module, data: Data, recipe: Recipe) -> tuple[float, list[float | None]]:

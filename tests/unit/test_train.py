@@ -12,7 +12,7 @@ from torch import nn
 from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.learn import models
+from pipeline_lib.learn import augment, models
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.train import _hold_out, build, loss_and_accuracy, predict, train
@@ -265,3 +265,28 @@ def test_training_does_not_import_the_compiler():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "False False"
+
+
+class SmallGpu(torch.nn.Module):
+    """Stands for a network on a GPU that can hold so many images at once."""
+
+    def __init__(self, inner, most):
+        super().__init__()
+        self.inner, self.most, self.sizes = inner, most, []
+
+    def forward(self, images):
+        if len(images) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+        self.sizes.append(len(images))
+        return self.inner(images)
+
+
+def test_a_clean_batch_that_a_gpu_cannot_hold_is_split():
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
+    images = augment.Images(pixels, [0.5], [0.5], CPU)
+    model = models.build("small_cnn", 1, 8, 3, 4, 0)
+    expected, small = predict(model, images, recipe()), SmallGpu(model, 7)
+    assert torch.allclose(predict(small, images, recipe()), expected, atol=1e-6)
+    assert max(small.sizes) <= 7
+    with pytest.raises(torch.OutOfMemoryError):
+        predict(SmallGpu(model, 0), images, recipe())
