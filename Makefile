@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test test-slow bench lint format lock clean
+.PHONY: demo test test-slow test-kill verify bench lint format lock clean
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) results/digits/sliding_window.png
@@ -12,9 +12,18 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -m "not slow"
 
-# what takes minutes: interrupted and resumed studies, CIFAR where config.yaml finds it
+# what takes minutes: CIFAR where config.yaml finds it, the report in a browser
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
+
+# hundreds of kills and resumptions, about half an hour; docs/reliability.md
+TRIALS ?= 200
+test-kill: .venv/installed
+	$(BIN)/python -m tests.workflow.killing --trials $(TRIALS)
+
+# reads everything under data/ and results/ and compares it with its checksums; CLEAN=--clean removes what killed jobs left
+verify: .venv/installed
+	$(BIN)/python -m pipeline_lib.verify $(CLEAN)
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks

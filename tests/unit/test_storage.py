@@ -104,12 +104,13 @@ print(os.listdir(sys.argv[1]))
 """
 
 
-def test_a_really_full_disk_does_not_take_the_process_down(tmp_path):
-    command = 'mount -t tmpfs -o size=64k none "$1" && exec "$2" -c "$3" "$1"'
+def on_a_file_system(options, folder):
+    """Run the writer on a small file system of its own, mounted for it alone."""
+    command = 'mount -t tmpfs -o "$4" none "$1" && exec "$2" -c "$3" "$1"'
     private = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
     try:
         done = subprocess.run(
-            [*private, command, "sh", tmp_path, sys.executable, ON_A_TINY_DISK],
+            [*private, command, "sh", folder, sys.executable, ON_A_TINY_DISK, options],
             capture_output=True,
             text=True,
             env=os.environ | {"PYTHONPATH": str(PROJECT)},
@@ -119,8 +120,18 @@ def test_a_really_full_disk_does_not_take_the_process_down(tmp_path):
     if "unshare:" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"no private file system here: {done.stderr.strip()}")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{tmp_path}/file.h5: no space left on the disk")
-    assert done.stdout.endswith("[]\n")
+    return done.stdout
+
+
+def test_a_really_full_disk_does_not_take_the_process_down(tmp_path):
+    said = on_a_file_system("size=64k", tmp_path)
+    assert said.startswith(f"{tmp_path}/file.h5: no space left on the disk")
+    assert said.endswith("[]\n")
+
+
+def test_a_folder_that_is_really_read_only_is_named(tmp_path):
+    said = on_a_file_system("ro", tmp_path)
+    assert said == f"{tmp_path}/file.h5: cannot be written (Read-only file system). Check who owns the folder {tmp_path}.\n[]\n"
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
