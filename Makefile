@@ -3,18 +3,25 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test test-slow bench lint format lock clean
+.PHONY: demo test test-slow test-slurm slurm bench lint format lock clean
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) results/digits/sliding_window.png
 	@echo "Look at results/digits/sliding_window.png; its numbers are in results/digits/sliding_window.csv"
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not slurm"
 
 # what takes minutes: interrupted and resumed studies, CIFAR where config.yaml finds it
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
+
+# a SLURM of one node on this machine, started and stopped by the tests; they need root, and say why where they cannot run
+test-slurm: .venv/installed-slurm
+	$(BIN)/python -m pytest -m slurm -rs -s tests/slurm
+
+# what `snakemake --profile profiles/slurm` needs besides
+slurm: .venv/installed-slurm
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
@@ -40,10 +47,17 @@ format: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
+.venv/installed-slurm: requirements-slurm.lock .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-slurm.lock
+	@touch $@
+
 # new versions of everything; needs uv (pip install uv)
 lock:
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --extra slurm pyproject.toml -c requirements.lock -o requirements-slurm.lock \
+		$$(sed -En 's/^([A-Za-z0-9._-]+)==.*/--no-emit-package \1/p' requirements.lock)
 
 # removes what was computed; data/sources, where your own files lie, stays
 clean:

@@ -16,11 +16,12 @@ sys.path.insert(0, PROJECT)
 # the scripts of the rules find the library of this checkout, on this machine or on a cluster node
 os.environ["PYTHONPATH"] = os.pathsep.join([PROJECT, *filter(None, [os.environ.get("PYTHONPATH")])])
 
-from pipeline_lib import fingerprint
+from pipeline_lib import demand, fingerprint
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
 from pipeline_lib.config import BASELINES, NAME, SWEPT, Cifar, Derived, parse_study, plain
 from pipeline_lib.data.count import class_counts
+from pipeline_lib.data.shape import image_shape
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
 from pipeline_lib.prune import sizes

@@ -44,6 +44,9 @@ rule draw_sweeps:
         experiment="sliding_window|prune_easiest|prune_stratified|clusters",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sweeps=lambda w: sweep_files(w.dataset, w.experiment),
         question=lambda w: QUESTIONS[w.experiment],
@@ -73,6 +76,9 @@ rule draw_both_ends:
         "results/{dataset}/logs/draw_both_ends.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sides=lambda w: [beside(w.dataset, f"prune_{end}", f"{end} pruned") for end in ("easiest", "hardest")],
         column="side",
@@ -97,6 +103,9 @@ rule draw_label_noise:
         "results/{dataset}/logs/draw_label_noise.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sides=lambda w: [
             beside(w.dataset, "sliding_window", "labels as they are"),
@@ -126,6 +135,9 @@ rule draw_curves:
         experiment="prune_fixed|curriculum",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sweeps=lambda w: sweep_files(w.dataset, w.experiment),
         settings=lambda w: plain(getattr(study.experiments_of(w.dataset), w.experiment)),
@@ -151,6 +163,9 @@ rule draw_correlation:
         "results/{dataset}/logs/draw_correlation/{method}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         metrics=list(study.metrics),
         study_seed=study.seed,
