@@ -54,7 +54,7 @@ class Study(Project):
         """Start Snakemake; what it says is in `said`."""
         command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", *HERE, *targets]
         with (self.folder / "said.txt").open("w") as said:
-            return subprocess.Popen(command, cwd=self.folder, stdout=said, stderr=subprocess.STDOUT)
+            return subprocess.Popen(command, cwd=self.folder, stdout=said, stderr=subprocess.STDOUT, preexec_fn=_interruptible)
 
     def finish(self, process: subprocess.Popen) -> None:
         """Wait for Snakemake; fail with what it said if it fails."""
@@ -92,6 +92,11 @@ class Study(Project):
         """Return the finished jobs of a rule in the order of their submission."""
         rules = self.rules()
         return [job for number, job in sorted(self.jobs().items()) if rules[number] == rule]
+
+
+def _interruptible() -> None:
+    """Ctrl-C counts even where the tests run in the background of a shell, which ignores it for all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

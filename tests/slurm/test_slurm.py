@@ -7,7 +7,7 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from tests.slurm.conftest import TRAINING, Study, job_seconds
+from tests.slurm.conftest import PATIENCE, TRAINING, Study, job_seconds
 from tests.workflow.conftest import SLIDING_WINDOW
 
 pytestmark = pytest.mark.slurm
@@ -119,16 +119,20 @@ def test_an_interrupted_workflow_resumes_to_the_same_results(cluster, local, tmp
     process = study.submit(SWEEP)
     cancelled = study.wait_for("score")
     cluster.cancel(cancelled)  # Snakemake submits it again
-
-    stopped = study.wait_for("sweep")
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(60) != 0
-    _wait_until_gone(cluster, stopped)
+    study.wait_for("score")
+    process.send_signal(signal.SIGTERM)  # waits for what runs and begins nothing new
+    assert process.wait(PATIENCE) != 0
 
     process = study.submit(SWEEP)  # neither unlocked nor told anything
+    stopped = study.wait_for("sweep")
+    process.send_signal(signal.SIGINT)  # Ctrl-C takes the jobs along
+    assert process.wait(PATIENCE) != 0
+    _wait_until_gone(cluster, stopped)
+
+    process = study.submit(SWEEP)
     orphan = study.wait_for("sweep")
     process.send_signal(signal.SIGKILL)
-    process.wait(60)
+    process.wait(PATIENCE)
     assert orphan in cluster.waiting_or_running(), "SLURM knows nothing of Snakemake's death"
     assert study.snakemake("--unlock").returncode == 0
     study.finish(study.submit(SWEEP))
