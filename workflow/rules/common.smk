@@ -47,12 +47,15 @@ resource_scopes:
     gpu="local",
 
 
+DEVICE = "gpu" if gpu_expected(study.device) else "cpu"
+
+
 def gpu_wanted(wildcards):
-    return int(gpu_expected(study.device))
+    return int(DEVICE == "gpu")
 
 
 # for sites that deploy with `--sdm conda`; otherwise every job runs in the environment of Snakemake itself
-ENVIRONMENT = f"{PROJECT}/envs/{'gpu' if gpu_expected(study.device) else 'cpu'}.yaml"
+ENVIRONMENT = f"{PROJECT}/envs/{DEVICE}.yaml"
 
 
 def dataset_section(dataset):

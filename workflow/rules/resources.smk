@@ -15,9 +15,6 @@ def shape_of(dataset):
     return image_shape(source_kind(dataset), source_settings(dataset), base)
 
 
-DEVICE = "gpu" if gpu_expected(study.device) else "cpu"
-
-
 @functools.cache
 def light_demand(dataset):
     return demand.light(study.cluster, size_of(dataset), study.ensemble_of(dataset).epochs)
