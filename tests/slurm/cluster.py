@@ -136,6 +136,16 @@ class Cluster:
         """Cancel a job as a user would."""
         subprocess.run(["scancel", str(number)], check=True)
 
+    @contextlib.contextmanager
+    def closed(self, partition: str) -> Iterator[None]:
+        """Let the jobs of a partition wait."""
+        change = ["scontrol", "update", f"partition={partition}"]
+        subprocess.run([*change, "state=down"], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run([*change, "state=up"], check=True)
+
     def _queue(self, states: str) -> list[list[str]]:
         done = subprocess.run(
             ["squeue", "-h", "-t", states, "-o", "%i|%T|%k"], capture_output=True, text=True, check=True, timeout=PATIENCE

@@ -109,6 +109,18 @@ def test_a_job_killed_by_its_limits_is_retried_with_more(cluster, local, tmp_pat
     assert "exceeded memory limit" in study.said, "the end of a failed job's log is shown"
 
 
+def test_a_job_that_waits_computes_what_was_submitted(cluster, local, tmp_path):
+    study = Study.of(local, tmp_path / "waiting", cluster)
+    (study.folder / SCORES[0]).unlink()
+    with cluster.closed("cpu"):
+        process = study.submit(SCORES[0])
+        _wait_until(cluster.waiting_or_running)
+        study.configure(**{"metrics.el2n": {"epoch": 1}})
+    study.finish(process)
+    assert (study.folder / SCORES[0]).read_bytes() == (local.folder / SCORES[0]).read_bytes()
+    assert "score el2n" in study.plan(SCORES[0]), "and the edit is seen afterwards"
+
+
 def test_an_interrupted_workflow_resumes_to_the_same_results(cluster, local, tmp_path):
     study = Study.of(local, tmp_path / "interrupted", cluster)
     for path in (SCORES[0], SWEEP):
@@ -127,7 +139,7 @@ def test_an_interrupted_workflow_resumes_to_the_same_results(cluster, local, tmp
     stopped = study.wait_for("sweep")
     process.send_signal(signal.SIGINT)  # Ctrl-C takes the jobs along
     assert process.wait(PATIENCE) != 0
-    _wait_until_gone(cluster, stopped)
+    _wait_until(lambda: stopped not in cluster.waiting_or_running())
 
     process = study.submit(SWEEP)
     orphan = study.wait_for("sweep")
@@ -136,7 +148,7 @@ def test_an_interrupted_workflow_resumes_to_the_same_results(cluster, local, tmp
     assert orphan in cluster.waiting_or_running(), "SLURM knows nothing of Snakemake's death"
     assert study.snakemake("--unlock").returncode == 0
     study.finish(study.submit(SWEEP))
-    _wait_until_gone(cluster, orphan)
+    _wait_until(lambda: orphan not in cluster.waiting_or_running())
 
     ended = {number: job.state for number, job in study.jobs().items()}
     assert (ended[cancelled], ended[stopped], ended[orphan]) == ("CANCELLED", "CANCELLED", "COMPLETED")
@@ -148,8 +160,8 @@ def test_an_interrupted_workflow_resumes_to_the_same_results(cluster, local, tmp
     pd.testing.assert_frame_equal(*trained)
 
 
-def _wait_until_gone(cluster, number: int) -> None:
-    deadline = time.monotonic() + 60
-    while number in cluster.waiting_or_running():
-        assert time.monotonic() < deadline, f"job {number} does not end"
+def _wait_until(condition) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.2)

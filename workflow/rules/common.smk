@@ -5,6 +5,8 @@
 #   code      fingerprint of its script and of everything that the script imports from pipeline_lib
 #   upstream  the same of everything before it, so an edit reaches its consumers even if a run is interrupted between
 import functools
+import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -26,10 +28,35 @@ from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
 from pipeline_lib.prune import sizes
 
+SUBMITTED = "PIPELINE_SUBMITTED_CONFIG"  # tells a job on a cluster where the settings lie that it was submitted with
+
+
+def keep_for_jobs(settings):
+    """Write the settings where this workflow's jobs find them, under a name made from their content."""
+    text = json.dumps(settings, sort_keys=True)
+    path = Path(f".snakemake/configs/{hashlib.sha256(text.encode()).hexdigest()[:16]}.json")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(text)
+        part.replace(path)
+    os.environ[SUBMITTED] = str(path.resolve())
+
+
+# A job reads the Snakefile again when it starts, which may be days after its submission: what it computes must be what the
+# workflow that submitted it asked for, and wrote down, whatever config.yaml says by then.
+if workflow.remote_exec and SUBMITTED in os.environ:
+    submitted = json.loads(Path(os.environ[SUBMITTED]).read_text())
+    config.clear()
+    config.update(submitted)
+
 try:
     study = parse_study(config)
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process and not workflow.dryrun:
+    keep_for_jobs(config)
 
 
 wildcard_constraints:
