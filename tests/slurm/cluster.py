@@ -124,13 +124,15 @@ class Cluster:
         had = dict(line.split(" ", 1) for line in gpus.read_text().splitlines())
         return [_finished(line, had) for line in record.read_text().splitlines()]
 
-    def running(self) -> dict[int, str]:
-        """Return the jobs that run now: number -> comment, which begins with the rule."""
-        return {int(number): comment for number, _, comment in self._queue("RUNNING")}
+    def running(self, folder: Path) -> dict[int, str]:
+        """Return the jobs that run now, submitted in a folder: number -> comment, which begins with the rule."""
+        queued = self._queue("RUNNING")
+        return {number: comment for number, (submitted, comment) in queued.items() if Path(submitted) == folder}
 
-    def waiting_or_running(self) -> list[int]:
-        """Return the numbers of the jobs that have not ended."""
-        return [int(number) for number, _, _ in self._queue("PENDING,RUNNING,COMPLETING")]
+    def waiting_or_running(self, folder: Path | None = None) -> list[int]:
+        """Return the numbers of the jobs that have not ended, of those submitted in a folder or of all."""
+        queued = self._queue("PENDING,RUNNING,COMPLETING")
+        return [number for number, (submitted, _) in queued.items() if folder in (None, Path(submitted))]
 
     def cancel(self, number: int) -> None:
         """Cancel a job as a user would."""
@@ -146,11 +148,13 @@ class Cluster:
         finally:
             subprocess.run([*change, "state=up"], check=True)
 
-    def _queue(self, states: str) -> list[list[str]]:
+    def _queue(self, states: str) -> dict[int, tuple[str, str]]:
+        """Return job number -> (folder that it was submitted in, comment)."""
         done = subprocess.run(
-            ["squeue", "-h", "-t", states, "-o", "%i|%T|%k"], capture_output=True, text=True, check=True, timeout=PATIENCE
+            ["squeue", "-h", "-t", states, "-o", "%i|%Z|%k"], capture_output=True, text=True, check=True, timeout=PATIENCE
         )
-        return [line.split("|", 2) for line in done.stdout.splitlines()]
+        jobs = (line.split("|", 2) for line in done.stdout.splitlines())
+        return {int(number): (folder, comment) for number, folder, comment in jobs}
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ class Study(Project):
         """Wait until a new job of a rule runs, and return its number."""
         deadline, known = time.monotonic() + PATIENCE, set(self.jobs())
         while time.monotonic() < deadline:
-            for number, comment in self.cluster.running().items():
+            for number, comment in self.cluster.running(self.folder).items():
                 if comment.startswith(f"rule_{rule}") and number not in known:
                     return number
             time.sleep(0.2)

@@ -89,39 +89,35 @@ def test_a_finished_study_submits_nothing(submitted):
     assert "Nothing to be done" in done.stdout, done.stdout
 
 
-def test_a_job_killed_by_its_limits_is_retried_with_more(cluster, local, tmp_path):
-    study = Study.of(local, tmp_path / "limits", cluster)
+@pytest.fixture(scope="module")
+def limited(cluster, local, tmp_path_factory):
+    """A study with a metric that takes too long and one that takes too much, submitted: (study, Snakemake's process).
+
+    It mostly waits for SLURM's shortest time limit, a minute; the tests that follow run meanwhile.
+    """
+    study = Study.of(local, tmp_path_factory.mktemp("limited") / "study", cluster)
     for name, first in (("sleeps", SLEEPS), ("holds", HOLDS)):
         (study.folder / f"pipeline_lib/metrics/{name}.py").write_text(METRIC.format(what=name, first=first))
         study.configure(**{f"metrics.{name}": {}})
     study.configure(cluster={"shortest_minutes": 1, "base_memory": 1200})
-    study.finish(study.submit("results/digits/scores/sleeps.h5", "results/digits/scores/holds.h5"))
-
-    attempts = study.attempts("score")
-    states = Counter(job.state for job in attempts)
-    assert (states["TIMEOUT"], states["COMPLETED"], len(attempts)) == (1, 2, 4), attempts
-    [too_long] = [job for job in attempts if job.state == "TIMEOUT"]
-    [too_large] = [job for job in attempts if job.state not in ("TIMEOUT", "COMPLETED")]
-    again = [job for job in attempts if job.state == "COMPLETED"]
-    assert {too_long.minutes, too_large.minutes} == {1}
-    assert {job.minutes for job in again} == {2}
-    assert min(job.memory for job in again) > 1.9 * too_large.memory  # rounded up to whole megabytes
-    assert "exceeded memory limit" in study.said, "the end of a failed job's log is shown"
+    process = study.submit("results/digits/scores/sleeps.h5", "results/digits/scores/holds.h5")
+    yield study, process
+    process.kill()
 
 
-def test_a_job_that_waits_computes_what_was_submitted(cluster, local, tmp_path):
+def test_a_job_that_waits_computes_what_was_submitted(cluster, local, limited, tmp_path):
     study = Study.of(local, tmp_path / "waiting", cluster)
     (study.folder / SCORES[0]).unlink()
     with cluster.closed("cpu"):
         process = study.submit(SCORES[0])
-        _wait_until(cluster.waiting_or_running)
+        _wait_until(lambda: cluster.waiting_or_running(study.folder))
         study.configure(**{"metrics.el2n": {"epoch": 1}})
     study.finish(process)
     assert (study.folder / SCORES[0]).read_bytes() == (local.folder / SCORES[0]).read_bytes()
     assert "score el2n" in study.plan(SCORES[0]), "and the edit is seen afterwards"
 
 
-def test_an_interrupted_workflow_resumes_to_the_same_results(cluster, local, tmp_path):
+def test_an_interrupted_workflow_resumes_to_the_same_results(cluster, local, limited, tmp_path):
     study = Study.of(local, tmp_path / "interrupted", cluster)
     for path in (SCORES[0], SWEEP):
         (study.folder / path).unlink()
@@ -158,6 +154,23 @@ def test_an_interrupted_workflow_resumes_to_the_same_results(cluster, local, tmp
         assert (study.folder / path).read_bytes() == (local.folder / path).read_bytes()
     trained = [pd.read_csv(folder / SWEEP).filter(regex="point|seed|kept|accuracy") for folder in (study.folder, local.folder)]
     pd.testing.assert_frame_equal(*trained)
+
+
+def test_a_job_killed_by_its_limits_is_retried_with_more(limited):
+    study, process = limited
+    study.finish(process)
+    attempts = study.attempts("score")
+    states = Counter(job.state for job in attempts)
+    assert (states["TIMEOUT"], states["COMPLETED"], len(attempts)) == (1, 2, 4), attempts
+    [too_long] = [job for job in attempts if job.state == "TIMEOUT"]
+    [too_large] = [job for job in attempts if job.state not in ("TIMEOUT", "COMPLETED")]
+    again = [job for job in attempts if job.state == "COMPLETED"]
+    assert {too_long.minutes, too_large.minutes} == {1}
+    assert {job.minutes for job in again} == {2}
+    assert min(job.memory for job in again) > 1.9 * too_large.memory  # rounded up to whole megabytes
+    [log] = (study.folder / ".snakemake/slurm_logs").rglob(f"{too_large.id}.log")
+    assert "exceeded memory limit" in log.read_text()
+    assert str(log) in study.said, "where to look is said"
 
 
 def _wait_until(condition) -> None:
