@@ -10,7 +10,7 @@ import yaml
 from tests.workflow.conftest import ROOT, Project
 
 JOBS = 3000
-SECONDS = 10  # where Snakemake itself starts in one second
+SECONDS = 10  # where `snakemake --version` takes one second
 
 
 @pytest.mark.slow
