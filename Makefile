@@ -3,14 +3,14 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-kill verify bench lint format lock clean
+.PHONY: demo test test-slow test-kill test-slurm slurm verify bench lint format lock clean
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) results/digits/sliding_window.png
 	@echo "Look at results/digits/sliding_window.png; its numbers are in results/digits/sliding_window.csv"
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not slurm"
 
 # what takes minutes: CIFAR where config.yaml finds it, the report in a browser
 test-slow: .venv/installed
@@ -24,6 +24,13 @@ test-kill: .venv/installed
 # reads everything under data/ and results/ and compares it with its checksums; CLEAN=--clean removes what killed jobs left
 verify: .venv/installed
 	$(BIN)/python -m pipeline_lib.verify $(CLEAN)
+
+# a SLURM of one node on this machine, started and stopped by the tests; they need root, and say why where they cannot run
+test-slurm: .venv/installed-slurm
+	$(BIN)/python -m pytest -m slurm -rs -s tests/slurm
+
+# what `snakemake --profile profiles/slurm` needs besides
+slurm: .venv/installed-slurm
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
@@ -49,10 +56,17 @@ format: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
+.venv/installed-slurm: requirements-slurm.lock .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-slurm.lock
+	@touch $@
+
 # new versions of everything; needs uv (pip install uv)
 lock:
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --no-annotate --extra dev pyproject.toml -o requirements.lock
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --extra slurm pyproject.toml -c requirements.lock -o requirements-slurm.lock \
+		$$(sed -En 's/^([A-Za-z0-9._-]+)==.*/--no-emit-package \1/p' requirements.lock)
 
 # removes what was computed; data/sources, where your own files lie, stays
 clean:

@@ -3,6 +3,7 @@
 `python -m pipeline_lib.config` prints the JSON schema (kept in workflow/schemas/config.schema.yaml for editors).
 """
 
+from pipeline_lib.config.cluster import Cluster
 from pipeline_lib.config.datasets import Cifar, Dataset, Derived, Digits, ImageFolder, Npz
 from pipeline_lib.config.experiments import SWEPT
 from pipeline_lib.config.parse import parse_study, schema_text
@@ -31,6 +32,7 @@ __all__ = [
     "Adam",
     "Augmentation",
     "Cifar",
+    "Cluster",
     "Constant",
     "Cosine",
     "Dataset",

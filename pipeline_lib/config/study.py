@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline_lib import metrics as metric_files
+from pipeline_lib.config.cluster import Cluster
 from pipeline_lib.config.datasets import Dataset, Derived
 from pipeline_lib.config.experiments import SWEPT, Experiment, Experiments, LabelNoise
 from pipeline_lib.config.recipes import Ensemble, Recipe, Swav
@@ -37,6 +38,7 @@ class Study(Section):
     ensemble: Ensemble = Ensemble()
     metrics: Annotated[dict[Name, Parameters], Field(min_length=1)]
     experiments: Experiments = Experiments()
+    cluster: Cluster = Cluster()
 
     @model_validator(mode="before")
     @classmethod

@@ -164,7 +164,7 @@ def test_an_unknown_key_is_refused_with_the_accepted_ones(section, key, accepted
 
 
 def test_an_unknown_key_of_the_file_itself_is_refused():
-    sections = "seed, device, checkpoint_seconds, datasets, recipes, swav, ensemble, metrics, experiments"
+    sections = "seed, device, checkpoint_seconds, datasets, recipes, swav, ensemble, metrics, experiments, cluster"
     assert complaints(STUDY | {"sed": 1}) == [f"unknown key 'sed'; accepted: {sections}"]
 
 

@@ -68,6 +68,7 @@ CONFIG = {
         set(),
     ),
     "device": ({"device": "auto"}, set()),
+    "what jobs ask a cluster for": ({"cluster": {"growth": 3, "images_per_second": {"cpu": {"small_cnn": 10}}}}, set()),
     "study seed": ({"seed": 1}, {"prepare_dataset", "train_swav"} | SEEDS | DYNAMICS | KM | BASELINES),
 }
 

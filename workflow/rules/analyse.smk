@@ -53,6 +53,9 @@ rule draw_area:
         "results/{dataset}/logs/draw_area.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sweeps=lambda w: sweep_files(w.dataset, "prune_easiest"),
         code=code("draw_area"),
@@ -74,6 +77,9 @@ rule draw_cost:
         "results/{dataset}/logs/draw_cost.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sweeps=lambda w: sweep_files(w.dataset, "prune_easiest"),
         scoring=lambda w: scoring_files(w.dataset, "prune_easiest"),
@@ -97,6 +103,9 @@ rule draw_reliability:
         "results/{dataset}/logs/draw_reliability.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         metrics=dynamics_metrics(),
         splits=RELIABILITY_SPLITS,
@@ -121,6 +130,9 @@ rule draw_noise_detection:
         "results/{dataset}/logs/draw_noise_detection.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         metrics=list(study.metrics),
         noisy=lambda w: noisy_twin(w.dataset),
@@ -145,6 +157,9 @@ rule judge_claims:
         "results/{dataset}/logs/judge_claims.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sweeps=lambda w: claim_sweeps(w.dataset),
         code=code("judge_claims"),
@@ -165,6 +180,9 @@ rule believe:
         "results/{dataset}/logs/believe.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         code=code("believe"),
         upstream=lambda w: ensemble_lineage(w.dataset),
@@ -186,6 +204,9 @@ rule rank_examples:
         "results/{dataset}/logs/rank_examples.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         metrics=list(study.metrics),
         code=code("rank_examples"),

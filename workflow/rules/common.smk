@@ -5,6 +5,8 @@
 #   code      fingerprint of its script and of everything that the script imports from pipeline_lib
 #   upstream  the same of everything before it, so an edit reaches its consumers even if a run is interrupted between
 import functools
+import hashlib
+import json
 import os
 import re
 import sys
@@ -17,19 +19,45 @@ sys.path.insert(0, PROJECT)
 # the scripts of the rules find the library of this checkout, on this machine or on a cluster node
 os.environ["PYTHONPATH"] = os.pathsep.join([PROJECT, *filter(None, [os.environ.get("PYTHONPATH")])])
 
-from pipeline_lib import fingerprint
+from pipeline_lib import demand, fingerprint
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
 from pipeline_lib.config import BASELINES, NAME, SWEPT, Cifar, Derived, parse_study, plain
 from pipeline_lib.data.count import class_counts
+from pipeline_lib.data.shape import image_shape
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
 from pipeline_lib.prune import sizes
+
+SUBMITTED = "PIPELINE_SUBMITTED_CONFIG"  # tells a job on a cluster where the settings lie that it was submitted with
+
+
+def keep_for_jobs(settings):
+    """Write the settings where this workflow's jobs find them, under a name made from their content."""
+    text = json.dumps(settings, sort_keys=True)
+    path = Path(f".snakemake/configs/{hashlib.sha256(text.encode()).hexdigest()[:16]}.json")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(text)
+        part.replace(path)
+    os.environ[SUBMITTED] = str(path.resolve())
+
+
+# A job reads the Snakefile again when it starts, which may be days after its submission: what it computes must be what the
+# workflow that submitted it asked for, and wrote down, whatever config.yaml says by then.
+if workflow.remote_exec and SUBMITTED in os.environ:
+    submitted = json.loads(Path(os.environ[SUBMITTED]).read_text())
+    config.clear()
+    config.update(submitted)
 
 try:
     study = parse_study(config)
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process and not workflow.dryrun:
+    keep_for_jobs(config)
 
 
 wildcard_constraints:
@@ -47,12 +75,15 @@ resource_scopes:
     gpu="local",
 
 
+DEVICE = "gpu" if gpu_expected(study.device) else "cpu"
+
+
 def gpu_wanted(wildcards):
-    return int(gpu_expected(study.device))
+    return int(DEVICE == "gpu")
 
 
 # for sites that deploy with `--sdm conda`; otherwise every job runs in the environment of Snakemake itself
-ENVIRONMENT = f"{PROJECT}/envs/{'gpu' if gpu_expected(study.device) else 'cpu'}.yaml"
+ENVIRONMENT = f"{PROJECT}/envs/{DEVICE}.yaml"
 
 
 def dataset_section(dataset):

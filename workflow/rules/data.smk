@@ -26,6 +26,9 @@ rule prepare_dataset:
         "data/{dataset}/prepare_dataset.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         kind=lambda w: source_kind(w.dataset),
         settings=lambda w: source_settings(w.dataset),

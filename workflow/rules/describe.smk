@@ -26,6 +26,9 @@ rule draw_distributions:
         "results/{dataset}/logs/draw_distributions.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         functions={m: study.metric_function(m) for m in study.metrics},
         code=code("draw_distributions"),
@@ -48,6 +51,9 @@ rule draw_tsne:
         "results/{dataset}/logs/draw_tsne.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         examples=TSNE_EXAMPLES,
         study_seed=study.seed,
@@ -72,6 +78,9 @@ rule draw_examples:
         "results/{dataset}/logs/draw_examples/{metric}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         each=EXAMPLES_EACH,
         study_seed=study.seed,
@@ -94,6 +103,9 @@ rule draw_augmentations:
         "results/{dataset}/logs/draw_augmentations.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         settings=lambda w: recipe(w.dataset, "training")["augmentation"],
         examples=AUGMENTED_EXAMPLES,
@@ -119,6 +131,9 @@ rule draw_data_map:
         "results/{dataset}/logs/draw_data_map.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         examples=DATA_MAP_EXAMPLES,
         study_seed=study.seed,
@@ -142,6 +157,9 @@ rule draw_elbow:
         "results/{dataset}/logs/draw_elbow.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         features=elbow_features(),
         code=code("draw_elbow"),

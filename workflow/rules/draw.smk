@@ -44,6 +44,9 @@ rule draw_sweeps:
         experiment="sliding_window|prune_easiest|prune_stratified|clusters",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sweeps=lambda w: sweep_files(w.dataset, w.experiment),
         question=lambda w: QUESTIONS[w.experiment],
@@ -74,6 +77,9 @@ rule draw_both_ends:
         "results/{dataset}/logs/draw_both_ends.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sides=lambda w: [beside(w.dataset, f"prune_{end}", f"{end} pruned") for end in ("easiest", "hardest")],
         column="side",
@@ -99,6 +105,9 @@ rule draw_label_noise:
         "results/{dataset}/logs/draw_label_noise.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sides=lambda w: [
             beside(w.dataset, "sliding_window", "labels as they are"),
@@ -129,6 +138,9 @@ rule draw_curves:
         experiment="prune_fixed|curriculum",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         sweeps=lambda w: sweep_files(w.dataset, w.experiment),
         settings=lambda w: plain(getattr(study.experiments_of(w.dataset), w.experiment)),
@@ -154,6 +166,9 @@ rule draw_correlation:
         "results/{dataset}/logs/draw_correlation/{method}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         metrics=list(study.metrics),
         study_seed=study.seed,

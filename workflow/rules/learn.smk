@@ -12,6 +12,8 @@ rule train_seed:
         ENVIRONMENT
     resources:
         gpu=gpu_wanted,
+        mem_mb=seed_memory,
+        runtime=seed_minutes,
     params:
         recipe=lambda w: recipe(w.dataset, "scoring"),
         study_seed=study.seed,
@@ -38,6 +40,8 @@ rule train_swav:
     threads: lambda w: swav_settings(w.dataset)["threads"]
     resources:
         gpu=gpu_wanted,
+        mem_mb=swav_memory,
+        runtime=swav_minutes,
     params:
         settings=lambda w: swav_training(w.dataset),
         study_seed=study.seed,
@@ -64,6 +68,8 @@ rule cluster:
     threads: lambda w: swav_settings(w.dataset)["threads"]
     resources:
         gpu=gpu_wanted,
+        mem_mb=cluster_memory,
+        runtime=cluster_minutes,
     params:
         study_seed=study.seed,
         elbow=lambda w: elbow_range(w.dataset, w.k),

@@ -13,6 +13,8 @@ rule sweep:
         ENVIRONMENT
     resources:
         gpu=gpu_wanted,
+        mem_mb=sweep_memory,
+        runtime=sweep_minutes,
     params:
         settings=lambda w: sweep_settings(w.dataset, w.experiment, w.metric),
         recipe=lambda w: recipe(w.dataset, "training"),

@@ -57,6 +57,9 @@ rule report:
         "results/{dataset}/logs/report.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         figures=lambda w: report_figures(w.dataset),
         tables=lambda w: report_tables(w.dataset),

@@ -11,6 +11,9 @@ rule score:
         "results/{dataset}/logs/score/{metric}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
     params:
         settings=lambda w: score_settings(w.metric),
         study_seed=study.seed,

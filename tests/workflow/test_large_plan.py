@@ -1,0 +1,55 @@
+"""A plan of thousands of jobs is made in seconds. `make test-slow`; with `-s` it prints how long it took."""
+
+import re
+import resource
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import ROOT, Project
+
+JOBS = 3000
+SECONDS = 10  # where `snakemake --version` takes one second
+
+
+@pytest.mark.slow
+def test_a_plan_of_3000_jobs_is_made_in_ten_seconds(tmp_path):
+    project = Project(tmp_path)
+    project.snakemake("--version")  # everything is compiled and in memory
+    start, _ = measured(project, "--version")
+    targets = many_data_sets(project.folder / "config.yaml")
+    seconds, said = measured(project, "-n", "--quiet", "rules", "--", *targets)
+    jobs = int(re.search(r"^total +(\d+)", said, flags=re.MULTILINE)[1])
+    print(f"\na plan of {jobs} jobs: {seconds:.1f} s, where `snakemake --version` takes {start:.1f} s")
+    assert jobs >= JOBS
+    assert seconds < SECONDS * max(1, start)  # on a slow or busy machine both take longer
+
+
+def many_data_sets(path: Path) -> list[str]:
+    """Write a study of so many derived data sets that their reports take 3,000 jobs; return the reports."""
+    study = yaml.safe_load((ROOT / "config.yaml").read_text())
+    digits = study["datasets"]["digits"]
+    experiments = {**digits.pop("experiments"), "label_noise": {"noisy": None}}
+    names = [f"digits_{number}" for number in range(22)]
+    study["datasets"] = {"digits": digits} | {
+        name: {**digits, "source": None, "base": "digits", "per_class": 100 + number, "experiments": experiments}
+        for number, name in enumerate(names)
+    }
+    for name in names:
+        del study["datasets"][name]["source"]
+    path.write_text(yaml.safe_dump(study))
+    return [f"results/{name}/report.html" for name in names]
+
+
+def measured(project: Project, *arguments: str) -> tuple[float, str]:
+    """Run Snakemake; return its processor seconds (waiting for other work does not count) and what it said."""
+    before = _processor_seconds()
+    done = project.snakemake(*arguments)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return _processor_seconds() - before, done.stdout
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
