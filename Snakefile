@@ -19,6 +19,12 @@ include: "workflow/rules/analyse.smk"
 include: "workflow/rules/report.smk"
 
 
+# what was kept in case this workflow would not see its jobs end
+onsuccess:
+    for kept in Path("results").glob("*/*/.*.finished"):
+        kept.unlink(missing_ok=True)
+
+
 rule all:
     default_target: True
     input:

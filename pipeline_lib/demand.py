@@ -78,7 +78,7 @@ class Demand:
 
     def memory(self, attempt: int) -> int:
         """Return the megabytes to ask for."""
-        return math.ceil(self.megabytes * self._grown(attempt))
+        return min(self.cluster.largest_memory, math.ceil(self.megabytes * self._grown(attempt)))
 
     def minutes(self, attempt: int) -> int:
         """Return the minutes to ask for."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline_lib.errors import PipelineError
 
+OF_A_GPU = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS", "NCCL error", "No CUDA GPUs", "cudaGetDeviceCount")
 LOWER = "Lower `batch` in the recipe (or the swav section) that this job trains with"
 
 
@@ -24,7 +25,11 @@ def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[log
     """
     log = logging.getLogger("pipeline")
     log.setLevel(logging.INFO)
-    handler = logging.FileHandler(log_file, mode="w")
+    try:
+        handler = logging.FileHandler(log_file, mode="w")
+    except OSError as error:
+        print(f"\nerror: {log_file}: cannot be written ({error.strerror}). Check who owns the folder\n", file=sys.stderr)
+        sys.exit(1)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     try:
@@ -59,12 +64,12 @@ def in_words(error: Exception) -> str | None:
 
     torch has a class of its own for a GPU that is full, but not everywhere for one that fails, or for a full main memory.
     """
-    text = str(error)
-    if type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in text:
+    text, kind = str(error), type(error).__name__
+    if kind == "OutOfMemoryError" or "CUDA out of memory" in text or "STATUS_ALLOC_FAILED" in text:
         return f"the GPU's memory is full ({_first_line(text)}). {LOWER}, or leave the GPU to this job alone"
     if isinstance(error, MemoryError) or "can't allocate memory" in text:
         return f"the main memory is full ({_first_line(text)}). Run fewer jobs at once (`--cores`). {LOWER}"
-    if type(error).__name__ == "AcceleratorError" or text.startswith(("CUDA error", "CUDA driver error", "NCCL error")):
+    if isinstance(error, RuntimeError) and (kind == "AcceleratorError" or any(word in text for word in OF_A_GPU)):
         return (
             f"the GPU failed ({_first_line(text)}). Every finished training is kept: run the same command again, after a look at "
             "`nvidia-smi` if it happens again"

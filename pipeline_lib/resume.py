@@ -55,6 +55,8 @@ class Checkpoint:
                     return 0
                 epochs = int(file.attrs["epochs"])
                 states = {name: {key: value[()] for key, value in file[name].items()} for name in self._parts}
+        except storage.CannotRead:
+            raise  # it may be good: nothing is trained over it
         except PipelineError:  # absent or damaged
             return 0
         for name, (_, restore) in self._parts.items():
@@ -69,7 +71,7 @@ class Checkpoint:
         arrays = {f"{name}/{key}": value for name, (state, _) in self._parts.items() for key, value in state().items()}
         try:
             storage.write_h5(self.path, arrays, {"identity": self._identity, "epochs": epochs})
-        except PipelineError as error:
+        except (PipelineError, OSError) as error:
             log.warning("no checkpoint: %s", error)
         self._written = time.monotonic()
 
@@ -96,14 +98,17 @@ def take_back(path: str | Path, identity: str) -> bool:
     Returns:
         Whether it is there now.
     """
-    kept = _kept(path)
-    if not kept.is_file() or seal.stamp_fault(kept):
-        return False
-    with h5py.File(kept, "r", locking=False) as file:
-        if file.attrs.get("identity") != identity:
+    kept, beside = _kept(path), Path(path).with_name(f".{Path(path).name}.{os.getpid()}.link")
+    try:
+        if not kept.is_file() or seal.stamp_fault(kept):
             return False
-    Path(path).unlink(missing_ok=True)
-    os.link(kept, path)
+        with h5py.File(kept, "r", locking=False) as file:
+            if file.attrs.get("identity") != identity:
+                return False
+        os.link(kept, beside)
+        os.replace(beside, path)
+    except OSError:  # of another user, or copied to where there are no hard links: it is trained again
+        return False
     log.info("was finished by an earlier job, and is taken as it is")
     return True
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 BLOCK = 512  # bytes in front, the smallest that HDF5 passes over
 MARK = b"checksum sha256 "
+ORIGIN = "# origin "  # a comment to `sha256sum -c`
 
 
 def stamp(path: str | Path) -> None:
@@ -47,9 +48,10 @@ def sidecar(path: str | Path) -> Path:
     return path.with_name(f".{path.name}.sha256")
 
 
-def sidecar_line(path: str | Path, content: bytes) -> str:
-    """Return what `sha256sum` would print of a file with this content."""
-    return f"{hashlib.sha256(content).hexdigest()}  {Path(path).name}\n"
+def sidecar_text(path: str | Path, content: bytes, origin: str | None = None) -> str:
+    """Return what lies beside a table or picture: the line that `sha256sum` would print, below a comment on what made it."""
+    said = f"{ORIGIN}{origin}\n" if origin else ""
+    return f"{said}{hashlib.sha256(content).hexdigest()}  {Path(path).name}\n"
 
 
 def sidecar_fault(path: str | Path, content: bytes) -> str | None:
@@ -63,4 +65,12 @@ def sidecar_fault(path: str | Path, content: bytes) -> str | None:
         said = sidecar(path).read_text(errors="replace")
     except FileNotFoundError:
         return f"has no checksum beside it ({sidecar(path).name}): not written by this pipeline, or copied without it"
-    return None if said == sidecar_line(path, content) else f"was changed or damaged (its checksum in {sidecar(path).name} differs)"
+    if said.splitlines(keepends=True)[-1:] == [sidecar_text(path, content)]:
+        return None
+    return f"was changed or damaged (its checksum in {sidecar(path).name} differs)"
+
+
+def sidecar_origin(path: str | Path) -> str | None:
+    """Return what a table says has made it."""
+    first = sidecar(path).read_text(errors="replace").split("\n")[0]
+    return first.removeprefix(ORIGIN) if first.startswith(ORIGIN) else None

@@ -14,6 +14,7 @@ import os
 import shlex
 import socket
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -23,7 +24,11 @@ import numpy as np
 from pipeline_lib import seal
 from pipeline_lib.errors import PipelineError
 
-HOST = socket.gethostname().split(".")[0]
+# process numbers are told apart by machine and, in containers, by their own count
+HOST = f"{socket.gethostname()}-{os.stat('/proc/self/ns/pid').st_ino if os.path.exists('/proc/self/ns/pid') else 0}"
+# of a network file system or a busy machine, not of a file
+PASSING = (errno.ESTALE, errno.EIO, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EINTR)
+PATIENCE = (0.1, 0.4, 1.5, 3)  # seconds; a table and its checksum are two files, which others may see one after the other
 TEMPORARY = ".tmp"  # how the names of half-written files end
 
 
@@ -51,11 +56,22 @@ def atomic(path: str | Path) -> Iterator[Path]:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes it private to this user
         os.replace(temporary, path)
+        _flush(path.parent)
     except OSError as error:
         raise _storage_error(error, path) or error from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _flush(folder: Path) -> None:
+    """Let the new name survive a power failure; not every file system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _remove_leftovers(path: Path) -> None:
@@ -158,6 +174,8 @@ def open_h5(path: str | Path, rebuild: str, required: tuple[str, ...] = ()) -> I
     except PermissionError:
         raise _forbidden(path) from None
     except OSError as error:
+        if error.errno in PASSING:
+            raise _unreadable(path, error) from error
         raise refuse(path, f"damaged or cut short ({error})", rebuild) from error
     with file:
         lacking = [name for name in required if name not in file]
@@ -166,19 +184,28 @@ def open_h5(path: str | Path, rebuild: str, required: tuple[str, ...] = ()) -> I
         yield file
 
 
+class CannotRead(PipelineError):
+    """The file may be as good as it was written; it cannot be read now, or not by this user."""
+
+
 def check_origin(path: str | Path, origin: str) -> None:
     """Refuse a file that is whole but was made by other settings than those asked for.
 
     Args:
-        path: an HDF5 file with the attribute `origin`.
+        path: an HDF5 file with the attribute `origin`, or a table with its origin beside it.
         origin: what the workflow expects there.
 
     Raises:
         PipelineError: another data set, recipe or parameters made the file.
     """
-    with open_h5(path, "") as file:
-        if file.attrs.get("origin") != origin:
-            raise refuse(path, "was made by other settings (data set, recipe, seed or parameters) than config.yaml has now", "")
+    if Path(path).suffix == ".h5":
+        with open_h5(path, "") as file:
+            found = file.attrs.get("origin")
+    else:
+        read_bytes(path, "")
+        found = seal.sidecar_origin(path)
+    if found != origin:
+        raise refuse(path, "was made by other settings (data set, recipe, seed or parameters) than config.yaml has now", "")
 
 
 def refuse(path: str | Path, what: str, rebuild: str) -> PipelineError:
@@ -190,8 +217,12 @@ def _missing(path: str | Path, rebuild: str) -> PipelineError:
     return PipelineError(f"{path}: missing. Run {_command(path, rebuild)}.")
 
 
-def _forbidden(path: str | Path) -> PipelineError:
-    return PipelineError(f"{path}: cannot be read by this user. Check who owns it.")
+def _forbidden(path: str | Path) -> CannotRead:
+    return CannotRead(f"{path}: cannot be read by this user. Check who owns it.")
+
+
+def _unreadable(path: str | Path, error: OSError) -> CannotRead:
+    return CannotRead(f"{path}: cannot be read now ({os.strerror(error.errno)}). The file may be good: run the same command again.")
 
 
 def _command(path: str | Path, rebuild: str) -> str:
@@ -204,17 +235,26 @@ def write_json(path: str | Path, value: object) -> None:
         temporary.write_text(json.dumps(value, indent=1) + "\n")
 
 
-def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write a picture or a text atomically, its checksum beside it."""
+def write_bytes(path: str | Path, content: bytes, origin: str | None = None) -> None:
+    """Write a picture or a text atomically, its checksum beside it.
+
+    Args:
+        path: destination; parent folders are made.
+        content: all of it.
+        origin: what made it, for a table that other jobs read.
+    """
     with atomic(path) as temporary:
         temporary.write_bytes(content)
-    line = seal.sidecar_line(path, content)
-    while line is not None:
+    text = seal.sidecar_text(path, content, origin)
+    while text is not None:
         with atomic(seal.sidecar(path)) as temporary:
-            temporary.write_text(line)
+            temporary.write_text(text)
         # another process may have written the same file meanwhile: the last one to look leaves the two in agreement
-        now = seal.sidecar_line(path, Path(path).read_bytes())
-        line = now if now != line else None
+        try:
+            now = seal.sidecar_text(path, Path(path).read_bytes(), origin)
+        except FileNotFoundError:  # or taken it away, to make it anew
+            return
+        text = now if now != text else None
 
 
 def read_bytes(path: str | Path, rebuild: str) -> bytes:
@@ -223,21 +263,25 @@ def read_bytes(path: str | Path, rebuild: str) -> bytes:
     Raises:
         PipelineError: the file is missing, unreadable for this user, or not what was written.
     """
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:
-        raise _missing(path, rebuild) from None
-    except PermissionError:
-        raise _forbidden(path) from None
-    fault = seal.sidecar_fault(path, content)
-    if fault:
-        raise refuse(path, fault, rebuild)
-    return content
+    for seconds in (*PATIENCE, 0):
+        try:
+            content = Path(path).read_bytes()
+            fault = seal.sidecar_fault(path, content)
+        except FileNotFoundError:
+            raise _missing(path, rebuild) from None
+        except PermissionError:
+            raise _forbidden(path) from None
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if fault is None:
+            return content
+        time.sleep(seconds)
+    raise refuse(path, fault, rebuild)
 
 
-def write_csv(path: str | Path, table, index: bool = False) -> None:
+def write_csv(path: str | Path, table, index: bool = False, origin: str | None = None) -> None:
     """Write a pandas table atomically, its checksum beside it; floats with every digit that distinguishes them."""
-    write_bytes(path, table.to_csv(index=index).encode())
+    write_bytes(path, table.to_csv(index=index).encode(), origin)
 
 
 def read_csv(path: str | Path, columns: tuple[str, ...], rebuild: str):

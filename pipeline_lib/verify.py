@@ -6,6 +6,7 @@ data set must carry the fingerprint of the one that lies there now.
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import time
@@ -22,9 +23,10 @@ from pipeline_lib.prune.store import RunStore
 from pipeline_lib.storage import TEMPORARY
 
 FOLDERS = ("data", "results")
-UNSEALED = {"archives", "sources", "logs"}  # folders: downloads have the official checksum, sources are the user's
+# (folder, depth) -> folders there: downloads have the official checksum, sources are the user's, logs are only read by people
+NOT_OURS = {("data", 0): ("archives", "sources"), ("results", 1): ("logs",)}
 SEALED_BESIDE = (".csv", ".png", ".html")
-HOUR = 3600  # seconds; a younger temporary file may be of a job that runs
+HOUR, WEEK = 3600, 7 * 86_400  # seconds; a younger temporary file, or state of a training, may be of a job that runs
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Findings:
     Attributes:
         checked: number of files that were read.
         faults: path -> what is wrong.
-        leftovers: half-written files of killed jobs, and states of trainings whose result is there.
+        leftovers: half-written files of killed jobs, and states of trainings that nobody goes on with.
     """
 
     checked: int = 0
@@ -56,30 +58,46 @@ def verify(folders: list[Path]) -> Findings:
     """
     findings, fingerprints = Findings(), {}
     for path in sorted(_files(folders)):
-        if path.name.startswith("."):
-            if _is_leftover(path):
-                findings.leftovers.append(path)
-        elif path.suffix == ".h5":
-            findings.look(path, _h5_fault(path, fingerprints))
-        elif path.suffix in SEALED_BESIDE:
-            findings.look(path, seal.sidecar_fault(path, path.read_bytes()))
-        elif path.suffix == ".json" and path.parent.parent.name == "runs":
-            findings.look(path, _run_fault(path))
+        try:
+            _look(path, findings, fingerprints)
+        except FileNotFoundError:
+            pass  # a job that runs has taken it away, to make it anew
+        except OSError as error:
+            findings.look(path, f"cannot be read ({error.strerror})")
     return findings
 
 
+def _look(path: Path, findings: Findings, fingerprints: dict[Path, str | None]) -> None:
+    if path.name.startswith("."):
+        if _is_leftover(path):
+            findings.leftovers.append(path)
+    elif path.suffix == ".h5":
+        findings.look(path, _h5_fault(path, fingerprints))
+    elif path.suffix in SEALED_BESIDE:
+        findings.look(path, seal.sidecar_fault(path, path.read_bytes()))
+    elif path.suffix == ".json" and path.parent.parent.name == "runs":
+        findings.look(path, _run_fault(path))
+
+
 def _files(folders: list[Path]) -> Iterator[Path]:
-    for folder in folders:
-        for path in folder.rglob("*"):
-            if path.is_file() and not UNSEALED & set(path.relative_to(folder).parts[:-1]):
-                yield path
+    """Yield all files, links to folders followed (results often lie on another disk), without what is not ours."""
+    for top in folders:
+        for folder, inside, files in os.walk(top, followlinks=True):
+            depth = len(Path(folder).relative_to(top).parts)
+            skipped = NOT_OURS.get((top.name, depth), ())
+            inside[:] = [name for name in inside if name not in skipped]
+            yield from (Path(folder, name) for name in files)
 
 
 def _is_leftover(path: Path) -> bool:
+    """Whether a hidden file is of no use any more."""
+    age = time.time() - path.stat().st_mtime
     if path.name.endswith(TEMPORARY):
-        return time.time() - path.stat().st_mtime > HOUR
-    result = path.with_name(path.name.removeprefix(".").removesuffix(".checkpoint"))
-    return path.name.endswith(".checkpoint") and result.exists()
+        return age > HOUR
+    for ending in (".checkpoint", ".finished"):
+        if path.name.endswith(ending):
+            return age > WEEK or (ending == ".checkpoint" and path.with_name(path.name[1:].removesuffix(ending)).exists())
+    return False
 
 
 def _h5_fault(path: Path, fingerprints: dict[Path, str | None]) -> str | None:

@@ -54,4 +54,5 @@ class Cluster(Section):
     shortest_minutes: Annotated[Positive, Field(description="minutes that every job asks for at least")] = 10
     longest_minutes: Annotated[Positive, Field(description="minutes that no job asks for more than: the partition's limit")] = 2880
     base_memory: Annotated[Positive, Field(description="MB of a job that has read nothing: Python and PyTorch")] = 2000
+    largest_memory: Annotated[Positive, Field(description="MB that no job asks for more than: the largest node's")] = 256_000
     growth: Annotated[float, Field(ge=1, description="factor on memory and minutes with every further attempt")] = 2

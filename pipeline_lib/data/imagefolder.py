@@ -98,7 +98,7 @@ def _load(paths: list[Path], size: int, fit: str) -> np.ndarray:
             return f"{paths[position]} ({error})"
         return None
 
-    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:  # decoding releases the interpreter lock
+    with warnings.catch_warnings(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # decoding releases the interpreter lock
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow itself refuses from twice its limit only
         outcomes = list(
             tqdm(pool.map(load, range(len(paths))), total=len(paths), desc="reading images", unit="image", disable=None)

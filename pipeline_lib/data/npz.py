@@ -1,5 +1,6 @@
 """A local .npz with train_images, train_labels, test_images, test_labels and (optionally) class_names."""
 
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -28,6 +29,7 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it holds one array, as numpy.save writes it; use numpy.savez")
+            _check_room(archive, path)
             lacking = [name for name in REQUIRED if name not in archive]
             if lacking:
                 raise PipelineError(f"{path}: lacks {one_of(lacking)}; it has {one_of(archive.files)}")
@@ -62,6 +64,14 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
         [f"train/{i}" for i in range(len(labels["train"]))],
     )
     return data, f"local file {path.name}"
+
+
+def _check_room(archive: np.lib.npyio.NpzFile, path: Path) -> None:
+    """Refuse what unpacks to more than the machine's memory, before anything is unpacked."""
+    unpacked = sum(member.file_size for member in archive.zip.infolist())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if unpacked > memory:
+        raise PipelineError(f"{path}: unpacks to {unpacked / 1e9:,.0f} GB, this machine has {memory / 1e9:,.0f} GB of memory")
 
 
 def _channels_first(images: np.ndarray) -> np.ndarray:

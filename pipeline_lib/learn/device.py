@@ -1,6 +1,7 @@
 """Which device a job computes on, and with how many threads."""
 
 import logging
+from collections.abc import Callable
 
 import torch
 
@@ -46,6 +47,24 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     """
     enabled = precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def in_halves(compute: Callable[[torch.Tensor], torch.Tensor], index: torch.Tensor, seen: list) -> torch.Tensor:
+    """Compute a batch, or its halves one after the other if the GPU's memory cannot hold it.
+
+    Args:
+        compute: index (B,) -> (B, ...).
+        index: the batch.
+        seen: what `compute` appends to on its way; what a failed attempt has left there is taken away.
+    """
+    before = len(seen)
+    try:
+        return compute(index)
+    except torch.OutOfMemoryError:
+        if len(index) == 1:
+            raise
+        del seen[before:]
+    return torch.cat([in_halves(compute, half, seen) for half in index.tensor_split(2)])
 
 
 def wait(device: torch.device) -> None:

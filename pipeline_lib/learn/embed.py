@@ -27,7 +27,7 @@ def embed(model: nn.Module, images: Images, recipe: Recipe, index: torch.Tensor 
     seen = []
     hook = model.fc.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].float()))
     try:
-        logits = predict(model, images, recipe, index)
+        logits = predict(model, images, recipe, index, seen)
     finally:
         hook.remove()
     return logits, torch.cat(seen)

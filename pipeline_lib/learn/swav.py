@@ -20,7 +20,7 @@ from pipeline_lib.config import Adam, Swav
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import models
-from pipeline_lib.learn.device import autocast
+from pipeline_lib.learn.device import autocast, in_halves
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.views import view
@@ -243,12 +243,17 @@ def _forward(network: nn.Module, images: np.ndarray, device: torch.device) -> tu
     """Return (N, D) backbone features and (N, K) prototype scores of unchanged images, in evaluation mode."""
     network.eval()
     features, scores = [], []
-    for begin in range(0, len(images), FORWARD):
-        batch = torch.from_numpy(images[begin : begin + FORWARD]).to(device).float().div_(255)
+
+    def look(index: torch.Tensor) -> torch.Tensor:
+        batch = torch.from_numpy(images[index.numpy()]).to(device).float().div_(255)
         with autocast(device, "auto"):
             one, two = network(_centred(batch).contiguous(memory_format=torch.channels_last))
         features.append(one.float().cpu().numpy())
         scores.append(two.float().cpu().numpy())
+        return index
+
+    for part in torch.arange(len(images)).split(FORWARD):
+        in_halves(look, part, features)  # the scores come last: a batch that fails leaves none of them
     return np.concatenate(features), np.concatenate(scores)
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from pipeline_lib.config import Plateau, Recipe
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import augment, models
-from pipeline_lib.learn.device import autocast, wait
+from pipeline_lib.learn.device import autocast, in_halves, wait
 from pipeline_lib.learn.feed import Data, Feed, Seeds
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
@@ -160,7 +160,9 @@ def step(model: nn.Module, optimiser: Optimiser, rate: float, images, labels, re
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, images: augment.Images, recipe: Recipe, index: torch.Tensor | None = None) -> torch.Tensor:
+def predict(
+    model: nn.Module, images: augment.Images, recipe: Recipe, index: torch.Tensor | None = None, seen: list | None = None
+) -> torch.Tensor:
     """Predict without augmentation, in evaluation mode.
 
     Args:
@@ -168,6 +170,7 @@ def predict(model: nn.Module, images: augment.Images, recipe: Recipe, index: tor
         images: on the model's device.
         recipe: for the precision.
         index: (M,) int64 positions to predict, or None for all N.
+        seen: what hooks of the model append to for every batch.
 
     Returns:
         (M, classes) float32 logits in the order of the positions.
@@ -178,23 +181,15 @@ def predict(model: nn.Module, images: augment.Images, recipe: Recipe, index: tor
     model.eval()
     size = max(1, EVALUATION_PIXELS[images.device.type] // (images.height * images.width))
     index = torch.arange(images.examples, device=images.device) if index is None else index
+    seen = [] if seen is None else seen
     with autocast(images.device, recipe.precision):
-        logits = torch.cat([_forward(model, images, part) for part in index.split(size)]).float()
+        parts = [in_halves(lambda rows: model(images.clean(rows)), part, seen) for part in index.split(size)]
+        logits = torch.cat(parts).float()
     if not torch.isfinite(logits).all():
         raise PipelineError(
             f"training diverged: {recipe.model} puts out logits that are not finite. Lower the recipe's `optimiser.lr`"
         )
     return logits
-
-
-def _forward(model: nn.Module, images: augment.Images, index: torch.Tensor) -> torch.Tensor:
-    """Return the logits of one batch, or of its halves one after the other if the GPU's memory cannot hold it."""
-    try:
-        return model(images.clean(index))
-    except torch.OutOfMemoryError:
-        if len(index) == 1:
-            raise
-    return torch.cat([_forward(model, images, half) for half in index.tensor_split(2)])
 
 
 def test(model: nn.Module, data: Data, recipe: Recipe) -> tuple[float, list[float | None]]:

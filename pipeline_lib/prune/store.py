@@ -69,6 +69,10 @@ class RunStore:
             run = json.loads(self._path(key).read_text())
         except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
             return None
+        except OSError as error:
+            raise storage.CannotRead(
+                f"{self._path(key)}: cannot be read ({error.strerror}). Check who owns the run store"
+            ) from error
         if not isinstance(run, dict) or run.pop(CHECKSUM, None) != fingerprint.value(run):
             log.warning("%s: damaged, taken for absent", self._path(key))
             return None

@@ -178,9 +178,9 @@ def check() -> None:
     Raises:
         Unavailable: with the reason.
     """
-    found = CONFIGURATION / "slurm.conf"
-    if found.exists() and not found.read_text().startswith(OURS):
-        raise Unavailable(f"{found} belongs to a SLURM of this machine; the tests start their own only where there is none")
+    for found in (CONFIGURATION / name for name in NAMES):
+        if found.exists() and not found.read_text().startswith(OURS):
+            raise Unavailable(f"{found} belongs to a SLURM of this machine; the tests start their own only where there is none")
     busy = _processes("slurmctld", "slurmd")
     if busy:
         cure = "if a killed test left it: `python -m tests.slurm.cluster stop`"

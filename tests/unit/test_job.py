@@ -27,6 +27,9 @@ def failing(log, error):
             RuntimeError("CUDA error: device-side assert triggered"),
             "the GPU failed (CUDA error: device-side assert triggered). Every",
         ),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), "the GPU failed (cuDNN error"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "the GPU's memory is full (CUDA error: CUBLAS"),
+        (RuntimeError("No CUDA GPUs are available"), "the GPU failed (No CUDA GPUs"),
         (torch.AcceleratorError("CUDA error: GPU has fallen off the bus"), "finished training is kept: run the same command again"),
     ],
 )
@@ -50,6 +53,12 @@ def test_a_real_lack_of_memory_is_recognised():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**50)
     assert "the main memory is full" in jobs.in_words(caught.value)
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        failing(tmp_path / "no folder/log", ValueError())
+    assert "no folder/log: cannot be written (No such file or directory). Check who owns the folder" in capsys.readouterr().err
 
 
 def test_the_log_is_closed_and_ends_with_done(tmp_path):

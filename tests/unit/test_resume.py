@@ -201,10 +201,20 @@ def test_a_state_is_written_when_the_last_one_is_too_old(tmp_path, monkeypatch):
     assert written == [False, False, True, False, False, True, False]
 
 
-def test_a_full_disk_does_not_stop_a_training(tmp_path, monkeypatch, caplog):
+def test_a_state_that_cannot_be_read_now_is_not_trained_over(tmp_path, monkeypatch):
     checkpoint = Checkpoint(tmp_path / "run", "one", 0)
     checkpoint.add("part", *a_part([1]))
-    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    checkpoint.after(3)
+    monkeypatch.setattr(os, "stat", lambda *_: (_ for _ in ()).throw(OSError(116, "Stale file handle")))
+    with pytest.raises(storage.CannotRead):
+        checkpoint.resume()
+
+
+@pytest.mark.parametrize("number", [28, 5, 116])
+def test_a_disk_that_takes_no_state_does_not_stop_a_training(tmp_path, monkeypatch, caplog, number):
+    checkpoint = Checkpoint(tmp_path / "run", "one", 0)
+    checkpoint.add("part", *a_part([1]))
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(number, "trouble")))
     checkpoint.after(1)
     assert "no checkpoint: " in caplog.text
 
@@ -246,6 +256,12 @@ def test_a_new_file_replaces_the_one_that_was_kept(tmp_path):
 def test_without_hard_links_nothing_is_kept_and_nothing_fails(tmp_path, monkeypatch):
     path = tmp_path / "seed0.h5"
     storage.write_h5(path, {"x": np.arange(5)}, {"identity": "one"})
+    resume.keep(path)
+    with monkeypatch.context() as patch:  # copied to such a file system
+        patch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(95, "Operation not supported")))
+        assert not resume.take_back(path, "one")
+    assert path.exists()
+    (tmp_path / ".seed0.h5.finished").unlink()
     monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(95, "Operation not supported")))
     resume.keep(path)
     assert [file.name for file in tmp_path.iterdir()] == ["seed0.h5"]

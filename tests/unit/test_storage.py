@@ -312,3 +312,46 @@ def test_two_writers_of_one_file_leave_a_file_that_agrees_with_its_checksum(tmp_
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     assert storage.read_bytes(tmp_path / "file", "some_rule").endswith(b" 59")
     assert {file.name for file in tmp_path.iterdir()} == {"file", ".file.sha256"}
+
+
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch):
+    """A reader that finds a table and its checksum in disagreement looks again at once."""
+    monkeypatch.setattr(storage, "PATIENCE", (0, 0))
+
+
+def test_a_table_whose_checksum_comes_a_moment_later_is_read(tmp_path, monkeypatch):
+    storage.write_csv(tmp_path / "t.csv", pd.DataFrame({"x": [1]}))
+    beside = tmp_path / ".t.csv.sha256"
+    text = beside.read_text()
+    beside.unlink()
+    monkeypatch.setattr(storage.time, "sleep", lambda _: beside.write_text(text))
+    assert storage.read_csv(tmp_path / "t.csv", ("x",), "some_rule")["x"].tolist() == [1]
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ETIMEDOUT])
+def test_trouble_of_a_network_file_system_is_not_called_damage(tmp_path, monkeypatch, number):
+    storage.write_h5(tmp_path / "x.h5", {}, {})
+    storage.write_csv(tmp_path / "t.csv", pd.DataFrame({"x": [1]}))
+    monkeypatch.setattr(os, "stat", fails_with(number))
+    monkeypatch.setattr(Path, "read_bytes", fails_with(number))
+    for read in (
+        lambda: storage.open_h5(tmp_path / "x.h5", "r").__enter__(),
+        lambda: storage.read_csv(tmp_path / "t.csv", (), "r"),
+    ):
+        with pytest.raises(storage.CannotRead, match="cannot be read now .* The file may be good: run the same command again"):
+            read()
+
+
+def test_a_table_of_other_settings_is_refused_even_with_its_checksum(tmp_path):
+    storage.write_csv(tmp_path / "t.csv", pd.DataFrame({"x": [1]}), origin="abc")
+    storage.check_origin(tmp_path / "t.csv", "abc")
+    with pytest.raises(PipelineError, match=r"t\.csv: was made by other settings"):
+        storage.check_origin(tmp_path / "t.csv", "abd")
+    done = subprocess.run(["sha256sum", "-c", ".t.csv.sha256"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "t.csv: OK\n", "")
+
+
+def test_a_table_that_another_job_takes_away_while_it_is_written_is_no_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "read_bytes", fails_with(errno.ENOENT))
+    storage.write_bytes(tmp_path / "t.csv", b"x")

@@ -13,6 +13,7 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import augment, models
+from pipeline_lib.learn.embed import embed
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.train import _hold_out, build, loss_and_accuracy, predict, train
@@ -290,3 +291,14 @@ def test_a_clean_batch_that_a_gpu_cannot_hold_is_split():
     assert max(small.sizes) <= 7
     with pytest.raises(torch.OutOfMemoryError):
         predict(SmallGpu(model, 0), images, recipe())
+
+
+def test_features_of_a_batch_that_fails_in_the_last_layer_are_not_kept_twice():
+    """The features are caught before the last layer computes; memory may end in that layer."""
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
+    images, model = augment.Images(pixels, [0.5], [0.5], CPU), models.build("small_cnn", 1, 8, 3, 4, 0)
+    logits, features = embed(model, images, recipe())
+    model.fc = SmallGpu(model.fc, 7)
+    again, its_features = embed(model, images, recipe())
+    assert torch.allclose(again, logits, atol=1e-6)
+    assert torch.allclose(its_features, features, atol=1e-6)

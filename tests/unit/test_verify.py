@@ -102,6 +102,35 @@ def test_what_killed_jobs_left_is_told_and_removed_if_asked(tree, capsys):
     assert [path.exists() for path in (half, state, needed, young)] == [False, False, True, True]
 
 
+def test_a_data_set_may_be_called_like_a_folder_that_is_passed_over(tree, capsys):
+    for name in ("logs", "sources"):
+        scores.write(f"results/{name}/scores/el2n.h5", np.arange(6.0), {})
+        (tree / f"results/{name}/scores/el2n.h5").write_bytes(b"damaged")
+    assert main([]) == 1
+    assert len(lines(capsys)) == 3
+
+
+def test_results_on_another_disk_are_checked(tree, capsys, tmp_path):
+    (tree / "results/d/scores").rename(tree / "elsewhere")
+    (tree / "results/d/scores").symlink_to(tree / "elsewhere")
+    (tree / "elsewhere/el2n.h5").write_bytes(b"damaged")
+    assert main([]) == 1
+
+
+def test_a_file_that_goes_or_cannot_be_read_does_not_end_the_check(tree, capsys, monkeypatch):
+    read = seal.stamp_fault
+    for error, status in ((FileNotFoundError(2, "gone"), 0), (PermissionError(13, "Permission denied"), 1)):
+
+        def trouble(path, error=error):
+            if path.name == "el2n.h5":
+                raise error
+            return read(path)
+
+        monkeypatch.setattr(seal, "stamp_fault", trouble)
+        assert main([]) == status
+    assert f"{SCORES}: cannot be read (Permission denied)" in "".join(lines(capsys))
+
+
 def test_a_folder_that_is_not_there(tree, capsys):
     assert main(["nowhere"]) == 2
     assert "nowhere: no such folder" in capsys.readouterr().err

@@ -22,15 +22,21 @@ import tempfile
 import time
 from pathlib import Path
 
+import h5py
+import pandas as pd
+
 from pipeline_lib.verify import verify
 from tests.workflow.conftest import CORRELATION, SLIDING_WINDOW, Project
 
 TARGETS = (SLIDING_WINDOW, CORRELATION)
 VICTIMS = {"job": signal.SIGKILL, "snakemake": signal.SIGKILL, "all": signal.SIGKILL, "all, asked": signal.SIGTERM}
+# of the tiny study: 2 members and SwAV, 2 seeds of 2 windows of 3 metrics, 2 of random and of all; two windows by ties are equal
+TRAININGS = 3 + 2 * 2 * 3 + 2 + 2
 MOST_JOBS = 5  # begun before a blow falls
 LATEST = 2.5  # seconds after the last of them was seen; jobs of the tiny study take about as long
 PATIENCE = 120  # seconds for a whole tiny study
-COMPARED = ("*.csv", "scores/*.h5")
+COMPARED = ("*.csv", "scores/*.h5")  # byte by byte
+RECORDED = ("dynamics/*.h5", "features/*.h5", "clusters/*.h5")  # array by array: they also say how long they took
 
 
 class Study:
@@ -61,22 +67,44 @@ class Study:
             shutil.rmtree(self.folder / name, ignore_errors=True)
         self.ledger.unlink(missing_ok=True)
 
-    def finished(self) -> dict[str, bytes]:
-        """Return the content of every table and score file."""
+    def finish(self) -> None:
+        """Let Snakemake do what is left; fail with what it says if it fails."""
+        done = self.project.snakemake("--cores", "2", *TARGETS, KILL_TEST_LEDGER=str(self.ledger))
+        assert done.returncode == 0, done.stdout
+
+    def finished(self) -> dict[str, object]:
+        """Return the content of every result: bytes of tables and scores, all else without what measures time."""
         results = self.folder / "results/digits"
-        return {str(path.relative_to(results)): path.read_bytes() for pattern in COMPARED for path in sorted(results.glob(pattern))}
+        found = {path: path.read_bytes() for pattern in COMPARED for path in results.glob(pattern)}
+        found |= {path: _arrays(path) for pattern in RECORDED for path in results.glob(pattern)}
+        found |= {path: pd.read_csv(path).drop(columns="seconds").to_csv() for path in results.glob("sweeps/*/*.csv")}
+        return {str(path.relative_to(results)): content for path, content in found.items()}
+
+    def kept(self) -> set[str]:
+        """Return every training whose result was kept."""
+        return {what for _, event, what in self._events() if event == "kept"}
 
     def trained_again(self) -> list[str]:
         """Return the trainings that began after their result had been kept."""
         kept, again = set(), []
-        lines = self.ledger.read_text().splitlines() if self.ledger.exists() else []
-        for line in sorted(lines, key=lambda line: int(line.split()[0])):
-            _, _, event, what = line.split(maxsplit=3)
+        for _, event, what in self._events():
             if event == "kept":
                 kept.add(what)
             elif what in kept:
                 again.append(what)
         return again
+
+    def _events(self) -> list[tuple[int, str, str]]:
+        lines = self.ledger.read_text().splitlines() if self.ledger.exists() else []
+        split = [line.split(maxsplit=3) for line in lines]
+        return sorted((int(when), event, what) for when, _, event, what in split)
+
+
+def _arrays(path: Path) -> dict[str, bytes]:
+    arrays = {}
+    with h5py.File(path, "r", locking=False) as file:
+        file.visititems(lambda name, item: arrays.update({name: item[()].tobytes()}) if isinstance(item, h5py.Dataset) else None)
+    return arrays
 
 
 def jobs_of(process: subprocess.Popen) -> dict[int, str]:
@@ -134,7 +162,11 @@ def faults(study: Study) -> list[str]:
     bad = [f"{path.relative_to(study.folder)}: {fault}" for path, fault in verify(folders).faults.items()]
     bad += [f"trained again: {what}" for what in study.trained_again()]
     logs = (study.folder / "results").rglob("*.log") if (study.folder / "results").is_dir() else ()
-    return bad + [f"{path.name} met a damaged file" for path in logs if "damaged" in path.read_text()]
+    for path in logs:
+        bad += [
+            f"{path.name} has {words!r}" for words in ("damaged", "unexpected error") if words in path.read_text(errors="replace")
+        ]
+    return bad
 
 
 def run(trials: int, seed: int, work: Path, tell=lambda text: None) -> dict:
@@ -151,8 +183,9 @@ def run(trials: int, seed: int, work: Path, tell=lambda text: None) -> dict:
     """
     rng, counts, violations = random.Random(seed), collections.Counter(), []
     peaceful = Study(work / "left in peace")
-    peaceful.project.make(*TARGETS)
-    expected = peaceful.finished()
+    peaceful.finish()
+    expected, trainings = peaceful.finished(), peaceful.kept()
+    assert len(trainings) == TRAININGS, f"the ledger knows {len(trainings)} trainings of {TRAININGS}"
     study, done, studies = Study(work / "killed, äöü"), 0, 0
     while done < trials:
         number, victim = rng.randint(1, MOST_JOBS), rng.choice(list(VICTIMS))
@@ -167,10 +200,11 @@ def run(trials: int, seed: int, work: Path, tell=lambda text: None) -> dict:
             if done < trials:
                 continue
         process.wait(PATIENCE)
-        study.project.make(*TARGETS)
+        study.finish()
         violations += [f"after trial {done}: {what}" for what in faults(study)]
         different = [name for name, content in study.finished().items() if content != expected.get(name)]
         different += [name for name in expected if name not in study.finished()]
+        violations += [f"after trial {done}: nobody kept {what}" for what in trainings - study.kept()]
         violations += [f"after trial {done}: {name} differs from the uninterrupted study" for name in different]
         studies += 1
         tell(f"{done} of {trials} trials, {studies} studies finished and compared, {len(violations)} violations")

@@ -25,10 +25,15 @@ def test_the_kill_test_notices_what_it_is_for(tmp_path):
     """Its checks can fail: a damaged file, a training that is done again, a table that differs."""
     study = killing.Study(tmp_path)
     study.ledger.write_text("1 7 begin a\n2 7 kept a\n3 7 begin b\n4 8 begin a\n")
+    assert study.kept() == {"a"}
     (tmp_path / "results/digits/scores").mkdir(parents=True)
     (tmp_path / "results/digits/scores/el2n.h5").write_bytes(b"half")
     assert [fault.split(":")[0] for fault in killing.faults(study)] == ["results/digits/scores/el2n.h5", "trained again"]
     assert study.finished() == {"scores/el2n.h5": b"half"}
+
+
+def _lines(study):
+    return [line.split()[1:4] for line in study.ledger.read_text().splitlines()]
 
 
 def test_two_snakemakes_at_once_lose_nothing(finished, tmp_path):
@@ -36,12 +41,14 @@ def test_two_snakemakes_at_once_lose_nothing(finished, tmp_path):
     study = killing.Study(tmp_path)
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", SLIDING_WINDOW]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment["KILL_TEST_LEDGER"] = str(study.ledger)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     both = [subprocess.Popen(command, cwd=tmp_path, env=environment, **quiet)]
     time.sleep(4)
     both.append(subprocess.Popen(command, cwd=tmp_path, env=environment, **quiet))
-    for process in both:
-        process.wait(240)
+    ended = [process.wait(240) for process in both]
+    assert 0 in ended, "at least one gets to its end"
+    assert len({process for process, _, _ in _lines(study)}) > 2, "jobs of both, or of one, have trained"
     study.project.make(SLIDING_WINDOW)  # what one took away from under the other is made again
     assert (tmp_path / TABLE).read_bytes() == (finished.folder / TABLE).read_bytes()
     assert killing.faults(study) == []

@@ -60,6 +60,7 @@ rule draw_area:
         sweeps=lambda w: sweep_files(w.dataset, "prune_easiest"),
         code=code("draw_area"),
         upstream=lambda w: sweeps_lineage(w.dataset, "prune_easiest"),
+        origins=lambda w, input: origins_of(input),
     message:
         "Compute the areas under the pruning curves of {wildcards.dataset}"
     script:
@@ -164,6 +165,7 @@ rule judge_claims:
         sweeps=lambda w: claim_sweeps(w.dataset),
         code=code("judge_claims"),
         upstream=lambda w: claim_lineage(w.dataset),
+        origins=lambda w, input: origins_of(input),
     message:
         "Judge the claims of the thesis on {wildcards.dataset}"
     script:
@@ -186,6 +188,7 @@ rule believe:
     params:
         code=code("believe"),
         upstream=lambda w: ensemble_lineage(w.dataset),
+        origin=lambda w: belief_step(w.dataset).origin,
         origins=lambda w, input: origins_of(input),
     message:
         "Average what the ensemble believes of {wildcards.dataset} and flag likely wrong labels"
@@ -210,7 +213,7 @@ rule rank_examples:
     params:
         metrics=list(study.metrics),
         code=code("rank_examples"),
-        upstream=lambda w: [scores_lineage(w.dataset), belief_lineage(w.dataset)],
+        upstream=lambda w: [scores_lineage(w.dataset), belief_step(w.dataset).lineage],
         origins=lambda w, input: origins_of(input),
     message:
         "Rank the examples of {wildcards.dataset}"

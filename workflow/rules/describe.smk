@@ -85,7 +85,7 @@ rule draw_examples:
         each=EXAMPLES_EACH,
         study_seed=study.seed,
         code=code("draw_examples"),
-        upstream=lambda w: [score_step(w.dataset, w.metric).lineage, belief_lineage(w.dataset)],
+        upstream=lambda w: [score_step(w.dataset, w.metric).lineage, belief_step(w.dataset).lineage],
         origins=lambda w, input: origins_of(input),
     message:
         "Draw the examples of {wildcards.dataset} by {wildcards.metric}"

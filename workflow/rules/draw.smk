@@ -148,6 +148,7 @@ rule draw_curves:
         question=lambda w: QUESTIONS[w.experiment].format(share=study.experiments_of(w.dataset).prune_fixed.share),
         code=code("draw_curves"),
         upstream=lambda w: sweeps_lineage(w.dataset, w.experiment),
+        origins=lambda w, input: origins_of(input),
     message:
         "Draw {wildcards.experiment} of {wildcards.dataset} from epoch to epoch"
     script:

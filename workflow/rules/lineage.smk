@@ -133,8 +133,9 @@ def ensemble_lineage(dataset):
     return lineages(ensemble_steps(dataset))
 
 
-def belief_lineage(dataset):
-    return [ensemble_lineage(dataset), code("believe")]
+@functools.cache
+def belief_step(dataset):
+    return step("belief", code("believe"), *ensemble_steps(dataset))
 
 
 # files that carry their origin -> the step that makes them
@@ -144,6 +145,8 @@ STEPS = {
     re.compile(rf"results/(?P<dataset>{NAME})/features/swav\.h5"): features_step,
     re.compile(rf"results/(?P<dataset>{NAME})/clusters/(?P<features>[a-z]+)-(?P<k>\w+)\.h5"): clusters_step,
     re.compile(rf"results/(?P<dataset>{NAME})/scores/(?P<metric>{NAME})\.h5"): score_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/sweeps/(?P<experiment>\w+)/(?P<metric>{NAME})\.csv"): sweep_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/belief\.csv"): belief_step,
 }
 
 

@@ -23,6 +23,7 @@ rule sweep:
         training_code=fingerprint.code("pipeline_lib.learn.train"),
         code=code("sweep"),
         upstream=lambda w: sweep_source(w.dataset, w.metric).lineage,
+        origin=lambda w: sweep_step(w.dataset, w.experiment, w.metric).origin,
         origins=lambda w, input: origins_of(input),
     message:
         "Train for {wildcards.experiment} of {wildcards.dataset} by {wildcards.metric} what is not in the run store"

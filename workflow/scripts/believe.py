@@ -11,5 +11,5 @@ with job(snakemake.log[0], snakemake.params.origins) as log, ExitStack() as stac
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
     ensemble = dynamics.open_source(stack, list(snakemake.input.dynamics), {}, labels, fingerprint)
     table = beliefs(ensemble.mean_probabilities(), ensemble.mean_probabilities([-1]), labels)
-    storage.write_csv(snakemake.output[0], table)
+    storage.write_csv(snakemake.output[0], table, origin=snakemake.params.origin)
     log.info("%d of %d labels are likely wrong", table["likely_mislabelled"].sum(), len(table))

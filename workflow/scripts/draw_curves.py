@@ -7,7 +7,7 @@ from pipeline_lib.draw import style
 from pipeline_lib.job import job
 from pipeline_lib.prune.plan import curriculum
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.params.origins):
     params, experiment = snakemake.params, snakemake.wildcards.experiment
     in_use = None
     if experiment == "curriculum":

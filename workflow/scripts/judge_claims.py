@@ -5,7 +5,7 @@ from pipeline_lib.analyse.claims import judge
 from pipeline_lib.analyse.sweeps import read_sweeps
 from pipeline_lib.job import job
 
-with job(snakemake.log[0]) as log:
+with job(snakemake.log[0], snakemake.params.origins) as log:
     tables = {name: read_sweeps(files) for name, files in snakemake.params.sweeps.items()}
     tables["correlation"] = storage.read_csv(snakemake.input.correlation, ("metric_a", "metric_b"), "draw_correlation")
     for path in snakemake.input.noise:

@@ -20,5 +20,5 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     seconds = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)
     trainer = Trainer(dataset, fingerprint, recipe, params.training_code, params.study_seed, device, store, seconds)
     table = sweep(trainer, planned, title, experiment in WITH_CURVE)
-    storage.write_csv(snakemake.output[0], table)
+    storage.write_csv(snakemake.output[0], table, origin=params.origin)
     log.info("%d runs, %d of them trained now, the others from the run store", len(table), trainer.trained)

@@ -11,14 +11,14 @@ from pipeline_lib.learn.record import record, write
 with job(snakemake.log[0], snakemake.params.origins) as log:
     params, output, seed = snakemake.params, snakemake.output[0], int(snakemake.wildcards.seed)
     device = devices.choose(snakemake.config.get("device", "auto"))
-    identity = fingerprint.value(params.upstream, params.recipe, params.study_seed, params.code, seed, device.type)
+    dataset, images = read(snakemake.input[0])
+    identity = fingerprint.value(images, params.upstream, params.recipe, params.study_seed, params.code, seed, device.type)
     if not resume.take_back(output, identity):
-        dataset, data_fingerprint = read(snakemake.input[0])
         recipe = Recipe.model_validate(params.recipe)
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
         recorded = record(Data(dataset, recipe, device), recipe, Seeds(params.study_seed, "scoring", seed), checkpoint)
         attrs = {
-            "dataset": data_fingerprint,
+            "dataset": images,
             "origin": params.origin,
             "identity": identity,
             "recipe": params.recipe,

@@ -12,13 +12,13 @@ from pipeline_lib.learn.swav import train_swav
 with job(snakemake.log[0], snakemake.params.origins):
     params, output = snakemake.params, snakemake.output[0]
     device = devices.choose(snakemake.config.get("device", "auto"), params.settings["threads"])
-    identity = fingerprint.value(params.upstream, params.settings, params.study_seed, params.code, device.type)
+    dataset, images = read(snakemake.input[0])
+    identity = fingerprint.value(images, params.upstream, params.settings, params.study_seed, params.code, device.type)
     if not resume.take_back(output, identity):
-        dataset, data_fingerprint = read(snakemake.input[0])
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
         swav = train_swav(dataset, Swav.model_validate(params.settings), params.study_seed, device, checkpoint)
         attrs = {
-            "dataset": data_fingerprint,
+            "dataset": images,
             "origin": params.origin,
             "identity": identity,
             "settings": params.settings,
