@@ -77,6 +77,7 @@ def _last_epoch(axes: Axes, panels: dict[str, pd.DataFrame], metrics: list[str])
     last = {name: table[table["epoch"] == table["epoch"].max()].set_index("metric") for name, table in panels.items()}
     first = next(iter(last.values()))
     order = sorted(metrics, key=lambda metric: first["accuracy_mean"].get(metric, 0))
+    variants = {metric: {_variant(rows.loc[metric]) for rows in last.values() if metric in rows.index} for metric in order}
     baselines = set()
     for place, rows in enumerate(last.values()):
         for height, metric in enumerate(order):
@@ -84,21 +85,26 @@ def _last_epoch(axes: Axes, panels: dict[str, pd.DataFrame], metrics: list[str])
                 continue
             look, row = _line(metric), rows.loc[metric]
             if metric in style.BASELINES:
-                runs = (metric, row["balanced"], row["budget"])
-                if runs in baselines:
+                if (metric, _variant(row)) in baselines:
                     continue
-                baselines.add(runs)
-            y = height + ((len(last) - 1) / 2 - place) * SPREAD / len(last)
+                baselines.add((metric, _variant(row)))
+            alone = metric in style.BASELINES and len(variants[metric]) == 1
+            y = height if alone else height + ((len(last) - 1) / 2 - place) * SPREAD / len(last)
             fill = look["color"] if place == 0 else "white"
             axes.plot(
                 100 * row["accuracy_mean"], y, look.get("marker", "d"), color=look["color"], markerfacecolor=fill, markersize=7
             )
             axes.hlines(y, 100 * row["accuracy_low"], 100 * row["accuracy_high"], color=look["color"], linewidth=1.3, alpha=0.7)
+    axes.set_ylim(-0.6, len(order) - 0.4)
     axes.set_yticks(range(len(order)), [BASELINE_NAMES.get(name, name) for name in order])
     axes.set_xlabel("test accuracy after the last epoch (%)")
     names = list(last)
     several = {1: "", 2: f"\n(hollow: {names[-1]})"}.get(len(names), "\n(downwards: the panels from the left)")
     axes.set_title("after the last epoch" + several, loc="left")
+
+
+def _variant(row: pd.Series) -> tuple[bool, str]:
+    return row["balanced"], row["budget"]
 
 
 def panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:

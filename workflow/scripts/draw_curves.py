@@ -5,7 +5,7 @@ from pipeline_lib.analyse.sweeps import curves, read_sweeps
 from pipeline_lib.draw import curves as drawing
 from pipeline_lib.draw import style
 from pipeline_lib.job import job
-from pipeline_lib.prune.plan import curriculum
+from pipeline_lib.prune.sizes import curriculum
 
 with job(snakemake.log[0], snakemake.params.origins):
     params, experiment = snakemake.params, snakemake.wildcards.experiment
