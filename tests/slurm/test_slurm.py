@@ -41,7 +41,7 @@ HOLDS = "held = np.ones(1_300_000_000, np.uint8)\n    time.sleep(5)\n    assert 
 @pytest.fixture(scope="module")
 def submitted(cluster, local, tmp_path_factory):
     """The whole study through SLURM, the rules that train on its one GPU; `seconds` are those of the whole run."""
-    study = Study(tmp_path_factory.mktemp("submitted"), cluster, gpus=True)
+    study = Study(tmp_path_factory.mktemp("stüdy of $HOME and `who`"), cluster, gpus=True)
     begin = time.monotonic()
     study.finish(study.submit(SLIDING_WINDOW))
     study.seconds = time.monotonic() - begin
