@@ -33,7 +33,7 @@ VICTIMS = {"job": signal.SIGKILL, "snakemake": signal.SIGKILL, "all": signal.SIG
 TRAININGS = 3 + 2 * 2 * 2 + 2 + 2  # 2 members and SwAV; by 2 metrics 2 windows with 2 seeds each; random and all data with 2 seeds
 MOST_JOBS = 3  # begun before a blow falls
 LATEST = 2.5  # seconds after the last of them was seen; jobs of the tiny study take about as long
-PATIENCE = 120  # seconds for a whole tiny study
+PATIENCE = 300  # seconds for a whole tiny study, on a busy machine too
 COMPARED = ("*.csv", "scores/*.h5")  # byte by byte
 RECORDED = ("dynamics/*.h5", "features/*.h5", "clusters/*.h5")  # array by array: they also say how long they took
 
