@@ -14,7 +14,7 @@ import pytest
 from tests.slurm import cluster as slurm
 from tests.workflow.conftest import SLIDING_WINDOW, Project
 
-PATIENCE = 240  # seconds for a workflow, and for a job of it to begin
+PATIENCE = 600  # seconds for a workflow, and for a job of it to begin, on a busy machine too
 TRAINING = ("train_seed", "train_swav", "cluster", "sweep")  # the rules that ask for a GPU where there is one
 # what differs between a site and this machine: nobody waits for a network file system, and jobs last a quarter of a minute
 HERE = ("--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "10", "--slurm-keep-successful-logs")
