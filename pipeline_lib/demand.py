@@ -7,7 +7,9 @@ import math
 from dataclasses import dataclass
 
 from pipeline_lib.config.cluster import Cluster
+from pipeline_lib.learn.cluster import ELBOW_POINTS, flops
 from pipeline_lib.prune.select import exact
+from pipeline_lib.prune.sizes import pruned
 
 PIXELS = 32 * 32  # that the rates of config.yaml are meant for
 MEGABYTE = 1e6
@@ -19,8 +21,6 @@ RECORDING = 4 / 3  # an epoch of the ensemble is followed by a pass forwards: a 
 SWAV_VIEWS = 3  # two views of every image, and what drawing them costs
 FEATURES = 512  # dimensions of the widest features that are clustered
 CLUSTER_FLOPS = 5e9  # per second and core (chosen low)
-CLUSTER_ITERATIONS = 75  # 25 from each of 3 starts
-ELBOW_POINTS = 24  # numbers of clusters tried
 LIGHT_EXAMPLES = 100  # per second, by jobs that train nothing: decode, score, rank or draw them (chosen low)
 # what is taken for granted of a data set that is not there yet
 UNKNOWN_EXAMPLES, UNKNOWN_SHAPE, UNKNOWN_CLASSES = 50_000, (3, 32, 32), 100
@@ -140,8 +140,8 @@ def clustering(cluster: Cluster, size: Size, k: str, elbow: tuple[int, int] | No
         elbow: smallest and largest number tried; None where the number is given.
     """
     clusters = sum(elbow) / 2 * ELBOW_POINTS if elbow else size.classes if k == "classes" else int(k)
-    flops = 2.0 * size.examples * FEATURES * clusters * CLUSTER_ITERATIONS
-    return Demand(_held(cluster, size, 0), flops / CLUSTER_FLOPS + size.examples / LIGHT_EXAMPLES, cluster)
+    work = flops(size.examples, FEATURES, clusters)
+    return Demand(_held(cluster, size, 0), work / CLUSTER_FLOPS + size.examples / LIGHT_EXAMPLES, cluster)
 
 
 def sweeping(cluster: Cluster, size: Size, recipe: dict, device: str, experiment: str, metric: str, settings: dict) -> Demand:
@@ -172,7 +172,7 @@ def _kept(experiment: str, metric: str, settings: dict) -> list:
             return [exact(settings["size"])] * (1 if metric == "random" else len(settings["starts"]))
         case "curriculum":  # has the budget of all examples, however it begins
             return [1] * (1 if metric == "random" else 2)
-    return [1 - exact(share) for share in (settings["shares"] if "shares" in settings else [settings["share"]])]
+    return [1 - exact(share) for share in pruned(settings)]
 
 
 def _held(cluster: Cluster, size: Size, epochs: int) -> float:

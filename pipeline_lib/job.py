@@ -53,7 +53,7 @@ def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[log
 
 def _check(origins: Mapping[str, str]) -> None:
     if origins:
-        from pipeline_lib.storage import check_origin  # not needed by jobs that read no HDF5
+        from pipeline_lib.storage import check_origin  # brings h5py, which jobs without such inputs may not need
 
         for path, origin in origins.items():
             check_origin(path, origin)

@@ -8,6 +8,7 @@ import functools
 import hashlib
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 BLOCK = 512  # bytes in front, the smallest that HDF5 passes over
 MARK = b"checksum sha256 "
@@ -17,10 +18,15 @@ ORIGIN = "# origin "  # a comment to `sha256sum -c`
 def stamp(path: str | Path) -> None:
     """Write the checksum of an HDF5 file into its first block; nothing else in that block counts."""
     with open(path, "rb+") as file:
-        file.seek(BLOCK)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        block = _block_of(file)
         file.seek(0)
-        file.write((MARK + digest.encode() + b"\n").ljust(BLOCK, b"\0"))
+        file.write(block)
+
+
+def _block_of(file: BinaryIO) -> bytes:
+    """Return the first block that belongs to what comes after it."""
+    file.seek(BLOCK)
+    return (MARK + hashlib.file_digest(file, "sha256").hexdigest().encode() + b"\n").ljust(BLOCK, b"\0")
 
 
 def stamp_fault(path: str | Path) -> str | None:
@@ -36,10 +42,9 @@ def stamp_fault(path: str | Path) -> str | None:
 def _stamp_fault(path: str, inode: int, size: int, mtime_ns: int) -> str | None:
     with open(path, "rb") as file:
         block = file.read(BLOCK)
-        expected = (MARK + hashlib.file_digest(file, "sha256").hexdigest().encode() + b"\n").ljust(BLOCK, b"\0")
-    if not block.startswith(MARK):
-        return "damaged or cut short (it has no checksum in front), or not written by this pipeline"
-    return None if block == expected else "damaged or cut short (its checksum differs)"
+        if not block.startswith(MARK):
+            return "damaged or cut short (it has no checksum in front), or not written by this pipeline"
+        return None if block == _block_of(file) else "damaged or cut short (its checksum differs)"
 
 
 def sidecar(path: str | Path) -> Path:

@@ -9,17 +9,7 @@ from pipeline_lib.config.section import Positive, Section
 Rate = Annotated[float, Field(gt=0, description="images of 32x32 pixels per second, forwards and backwards")]
 
 
-class Rates(Section):
-    """How fast each model trains; larger images are slower in proportion to their pixels."""
-
-    small_cnn: Rate
-    resnet18_cifar: Rate
-    resnet18: Rate
-    plain18: Rate
-    one_conv: Rate
-
-
-class CpuRates(Rates):
+class CpuRates(Section):
     """On one core; measured on an AMD EPYC (AVX512) and rounded down."""
 
     small_cnn: Rate = 3000
@@ -29,7 +19,7 @@ class CpuRates(Rates):
     one_conv: Rate = 3000
 
 
-class GpuRates(Rates):
+class GpuRates(Section):
     """On one GPU; chosen low, not measured."""
 
     small_cnn: Rate = 20000
@@ -40,7 +30,7 @@ class GpuRates(Rates):
 
 
 class ImagesPerSecond(Section):
-    """How fast models train, by the device that the jobs compute on."""
+    """How fast models train, by the device that jobs compute on; larger images are slower in proportion to their pixels."""
 
     cpu: CpuRates = CpuRates()
     gpu: GpuRates = GpuRates()

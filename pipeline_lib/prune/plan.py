@@ -12,7 +12,7 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import select
 from pipeline_lib.prune.select import exact
-from pipeline_lib.prune.sizes import curriculum, enough
+from pipeline_lib.prune.sizes import curriculum, enough, pruned
 from pipeline_lib.rng import generator
 
 NO_POINT = float("nan")  # where a baseline stands that has no place on the axis
@@ -111,7 +111,6 @@ def _subsets(
 ) -> Iterator[tuple[float | str, np.ndarray | list[np.ndarray]]]:
     """Yield (point, kept) for every point of an experiment."""
     order, labels, at_random = request.order, request.labels, request.score is None
-    shares = settings["shares"] if "shares" in settings else [settings.get("share")]
     match experiment:
         case "sliding_window":
             # one random subset stands for all starts
@@ -122,11 +121,11 @@ def _subsets(
             for point, direction in [(NO_POINT, order)] if at_random else [("easiest", order), ("hardest", order[::-1])]:
                 yield point, _growing(direction, sizes, labels)
         case "prune_stratified" if not at_random:
-            for share, cutoff in zip(shares, settings["cutoffs"], strict=True):
+            for share, cutoff in zip(pruned(settings), settings["cutoffs"], strict=True):
                 rule = (settings["strata"], cutoff, request.rng, labels)
                 yield share, select.stratified(request.score, 1 - exact(share), *rule)
         case _:
-            for share in shares:
+            for share in pruned(settings):
                 from_easiest = experiment == "prune_hardest" or at_random  # a random subset is the same in every experiment
                 yield share, select.window(order, 0 if from_easiest else share, 1 - exact(share), labels)
 

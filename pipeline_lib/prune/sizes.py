@@ -35,8 +35,13 @@ def _smallest(experiment: str, settings: dict) -> Iterator[tuple[float | str, Fr
         case "curriculum":
             yield "easiest", exact(settings["begin"])
         case _:
-            for share in settings["shares"] if "shares" in settings else [settings["share"]]:
+            for share in pruned(settings):
                 yield share, 1 - exact(share)
+
+
+def pruned(settings: dict) -> list[float]:
+    """Return the shares that an experiment leaves out, be they many or one."""
+    return settings["shares"] if "shares" in settings else [settings["share"]]
 
 
 def enough(kept: int, batch: int, what: str) -> None:

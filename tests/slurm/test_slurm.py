@@ -103,6 +103,7 @@ def limited(cluster, local, tmp_path_factory):
     process = study.submit("results/digits/scores/sleeps.h5", "results/digits/scores/holds.h5")
     yield study, process
     process.kill()
+    process.wait()
 
 
 def test_a_job_that_waits_computes_what_was_submitted(cluster, local, limited, tmp_path):

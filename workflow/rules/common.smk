@@ -5,7 +5,6 @@
 #   code      fingerprint of its script and of everything that the script imports from pipeline_lib
 #   upstream  the same of everything before it, so an edit reaches its consumers even if a run is interrupted between
 import functools
-import hashlib
 import json
 import os
 import re
@@ -35,7 +34,7 @@ SUBMITTED = "PIPELINE_SUBMITTED_CONFIG"  # tells a job on a cluster where the se
 def keep_for_jobs(settings):
     """Write the settings where this workflow's jobs find them, under a name made from their content."""
     text = json.dumps(settings, sort_keys=True)
-    path = Path(f".snakemake/configs/{hashlib.sha256(text.encode()).hexdigest()[:16]}.json")
+    path = Path(f".snakemake/configs/{fingerprint.value(settings)}.json")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}")
