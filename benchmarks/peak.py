@@ -74,9 +74,7 @@ class Product:
 
     def __init__(self, where: torch.device, sizes: Sizes):
         self._where, self._sizes = where, sizes
-        with device.autocast(where, "auto"):
-            enabled = torch.is_autocast_enabled(where.type)
-            self.dtype = torch.get_autocast_dtype(where.type) if enabled else torch.float32
+        self.dtype = device.dtype(where, "auto")
         generator = torch.Generator().manual_seed(inputs.SEED)
         self._pair = [torch.randn(sizes.side, sizes.side, generator=generator).to(where, self.dtype) for _ in range(2)]
 

@@ -12,8 +12,18 @@ OF_A_GPU = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS", "
 LOWER = "Lower `batch` in the recipe (or the swav section) that this job trains with"
 
 
+class Log(logging.LoggerAdapter):
+    """The job's logger.
+
+    Attributes:
+        result: what the last line says when all went well.
+    """
+
+    result = ""
+
+
 @contextlib.contextmanager
-def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[logging.Logger]:
+def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[Log]:
     """Log to the rule's file; end with a message, not a traceback, where the user can act.
 
     Args:
@@ -23,19 +33,20 @@ def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[log
     Raises:
         SystemExit: status 1 after a `PipelineError`, lack of memory, or a GPU that failed.
     """
-    log = logging.getLogger("pipeline")
-    log.setLevel(logging.INFO)
+    logger = logging.getLogger("pipeline")
+    logger.setLevel(logging.INFO)
+    log = Log(logger)
     try:
         handler = logging.FileHandler(log_file, mode="w")
     except OSError as error:
         print(f"\nerror: {log_file}: cannot be written ({error.strerror}). Check who owns the folder\n", file=sys.stderr)
         sys.exit(1)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    log.addHandler(handler)
+    logger.addHandler(handler)
     try:
         _check(origins or {})
         yield log
-        log.info("done")
+        log.info("%s", ": ".join(filter(None, ["done", log.result])))
     except Exception as error:
         words = str(error) if isinstance(error, PipelineError) else in_words(error)
         if words is None:
@@ -45,7 +56,7 @@ def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[log
         print(f"\nerror: {words}\n", file=sys.stderr)
         sys.exit(1)
     finally:
-        log.removeHandler(handler)
+        logger.removeHandler(handler)
         handler.close()
         if "triton" not in sys.modules:  # its bindings would report everything that is left as a leak
             gc.freeze()  # the process ends here: collecting what torch has made, object by object, takes half a second

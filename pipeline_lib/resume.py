@@ -28,12 +28,15 @@ class Checkpoint:
         path: of the result.
         identity: what the training is; a state of another training is not taken.
         seconds: age from which a new one is written.
+
+    Attributes:
+        seconds: spent in writing and reading.
     """
 
     def __init__(self, path: str | Path, identity: str, seconds: float):
         path = Path(path)
         self.path = path.with_name(f".{path.name}.checkpoint")
-        self._identity, self._seconds = identity, seconds
+        self._identity, self._age, self.seconds = identity, seconds, 0.0
         self._parts: dict[str, tuple[Callable[[], State], Callable[[State], None]]] = {}
         self._written = time.monotonic()
 
@@ -49,6 +52,7 @@ class Checkpoint:
 
     def resume(self) -> int:
         """Give every part its state back and return how many epochs were done; 0 if there is no state that fits."""
+        begin = time.perf_counter()
         try:
             with storage.open_h5(self.path, "") as file:
                 if file.attrs["identity"] != self._identity or set(file) != set(self._parts):
@@ -61,18 +65,21 @@ class Checkpoint:
             return 0
         for name, (_, restore) in self._parts.items():
             restore(states[name])
+        self.seconds += time.perf_counter() - begin
         log.info("goes on after epoch %d, where an earlier job was interrupted", epochs)
         return epochs
 
     def after(self, epochs: int) -> None:
         """Keep the state after so many epochs, if the last one is too old. A disk that is full does not stop the training."""
-        if time.monotonic() - self._written < self._seconds:
+        if time.monotonic() - self._written < self._age:
             return
+        begin = time.perf_counter()
         arrays = {f"{name}/{key}": value for name, (state, _) in self._parts.items() for key, value in state().items()}
         try:
             storage.write_h5(self.path, arrays, {"identity": self._identity, "epochs": epochs})
         except (PipelineError, OSError) as error:
             log.warning("no checkpoint: %s", error)
+        self.seconds += time.perf_counter() - begin
         self._written = time.monotonic()
 
     def remove(self) -> None:

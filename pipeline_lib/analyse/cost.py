@@ -18,6 +18,14 @@ COLUMNS = (
     *("training_seconds", "training_flops", "scoring_seconds", "scoring_flops", "total_seconds", "total_flops"),
     *("relative_cost", "trainings_to_break_even", *PRICES),
 )
+TRAINED = {"dynamics": "ensemble", "features": "SwAV"}  # folder of files that account for their own speed -> in words
+PARTS = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds")
+ACCOUNT = ("images", "flops", *PARTS, "peak_flops_per_second")
+SPEED_COLUMNS = (
+    *("what", "trainings", "images_per_second", "tflops_per_second", "share_of_peak"),
+    *("data", "compute", "evaluation", "files", "seconds"),
+)
+TERA = 1e12
 MADE_BY = {"dynamics": "train_seed", "features": "train_swav", "clusters": "cluster"}  # folder -> rule
 
 
@@ -40,6 +48,47 @@ def price(paths: Iterable[str | Path]) -> dict[str, float]:
             for unit in ("seconds", "flops"):
                 prices[f"{SOURCES[folder]}_{unit}"] += float(file.attrs[unit] + file.attrs.get(f"recording_{unit}", 0))
     return prices
+
+
+def accounts(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Return what the files of an ensemble or of features say of their own speed, one row per file.
+
+    Args:
+        paths: files of an ensemble, of features; others are passed over.
+
+    Returns:
+        `what` ("ensemble", "SwAV"), and by their names in the files images, flops, the seconds by part, the device's peak.
+
+    Raises:
+        PipelineError: a file is missing or damaged.
+    """
+    rows = []
+    for path in sorted({Path(path) for path in paths if Path(path).parent.name in TRAINED}):
+        with storage.open_h5(path, MADE_BY[path.parent.name]) as file:
+            rows.append({"what": TRAINED[path.parent.name]} | {name: float(file.attrs[name]) for name in ACCOUNT})
+    return pd.DataFrame(rows, columns=["what", *ACCOUNT])
+
+
+def speeds(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Sum up how fast trainings were and what their time went into.
+
+    Args:
+        trainings: one row each: `what` it belongs to, `ACCOUNT`.
+
+    Returns:
+        One row per `what` with `SPEED_COLUMNS`: training images per second of the loop (batches made, steps taken), 10^12
+        floating-point operations per second of the same, their share of the matrix product that was measured beside the
+        training, the shares of the time in making batches, steps, evaluation and files, and all seconds together.
+    """
+    rows = []
+    for what, group in trainings.groupby("what", sort=False):
+        total = group[list(ACCOUNT)].sum()
+        loop, parts = total["data_seconds"] + total["compute_seconds"], total[list(PARTS)]
+        # each training's peak, by the time that it trained: they may have run on different machines
+        attainable = ((group["data_seconds"] + group["compute_seconds"]) * group["peak_flops_per_second"]).sum()
+        rates = (total["images"] / loop, total["flops"] / loop / TERA, total["flops"] / attainable)
+        rows.append((what, len(group), *rates, *(parts / parts.sum()), parts.sum()))
+    return pd.DataFrame(rows, columns=SPEED_COLUMNS)
 
 
 def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFrame:

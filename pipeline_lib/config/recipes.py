@@ -124,7 +124,7 @@ class Recipe(Section):
         Field(description="`dataset`: mean and std of the training set"),
     ] = "dataset"
     precision: Annotated[
-        Literal["auto", "float32"], Field(description="`auto`: bfloat16 where a GPU computes in it, else float32")
+        Literal["auto", "float32", "bfloat16"], Field(description="`auto`: bfloat16 where a GPU computes in it, else float32")
     ] = "auto"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0
 

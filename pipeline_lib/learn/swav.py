@@ -7,7 +7,7 @@ A model that puts every image on all prototypes alike has a loss of ln K: that i
 
 import logging
 import math
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,7 +23,8 @@ from pipeline_lib.learn import models
 from pipeline_lib.learn.device import autocast, in_halves
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
-from pipeline_lib.learn.views import view
+from pipeline_lib.learn.speed import Clock, Speed
+from pipeline_lib.learn.views import draw, view
 from pipeline_lib.resume import Checkpoint, State
 from pipeline_lib.rng import derive_seed, generator
 
@@ -45,8 +46,8 @@ class SwavFeatures:
         prototypes: (N, K) float32, scores of the prototypes (nearly cosines: unit features times unit prototypes, plus a bias).
         loss: (epochs,) mean loss; ln K means nothing learned.
         knn_epochs, knn_accuracy: when the k-nearest-neighbour accuracy on the test split was logged, and its value.
+        speed: images, floating-point operations, and where the time went; the logged accuracies count as evaluation.
         seconds: wall-clock time of training and of the features, without the logged accuracies.
-        flops: floating-point operations of the same (a multiply-add counts two).
     """
 
     features: np.ndarray
@@ -54,8 +55,8 @@ class SwavFeatures:
     loss: np.ndarray
     knn_epochs: np.ndarray
     knn_accuracy: np.ndarray
+    speed: Speed
     seconds: float
-    flops: float
 
 
 class _Network(nn.Module):
@@ -95,19 +96,19 @@ def train_swav(
     run = _Run(dataset, settings, study_seed, device)
     done = 0
     if checkpoint:
-        for name, part in (("run", run), ("optimiser", run.optimiser)):
+        for name, part in (("run", run), ("optimiser", run.optimiser), ("clock", run.clock)):
             checkpoint.add(name, part.state, part.restore)
         checkpoint.add("network", partial(models.state, run.network), partial(models.restore, run.network))
         done = checkpoint.resume()
     with tqdm(total=settings.epochs, initial=done, desc="SwAV", unit="epoch", disable=None) as bar:
         for epoch in range(done, settings.epochs):
-            run.epoch(epoch)
+            run.train(epoch)
             if (epoch + 1) % settings.log_every == 0 or epoch + 1 == settings.epochs:
-                bar.set_postfix(**run.look(epoch))
+                bar.set_postfix(**run.clock.timed("look", run.look)(epoch))
             bar.update()
             if checkpoint and epoch + 1 < settings.epochs:
                 checkpoint.after(epoch + 1)
-    return run.result()
+    return run.result(checkpoint.seconds if checkpoint else 0.0)
 
 
 class _Run:
@@ -117,7 +118,9 @@ class _Run:
         from lightly.loss import SwaVLoss
 
         self._dataset, self._settings, self._device = dataset, settings, device
-        self._images = torch.from_numpy(dataset.train_images).to(device)
+        self._images, self._test_images = (
+            torch.from_numpy(part).to(device) for part in (dataset.train_images, dataset.test_images)
+        )
         examples, channels, height, width = self._images.shape
         if height != width:
             raise PipelineError(f"SwAV needs square images, these are {height} x {width}")
@@ -130,57 +133,66 @@ class _Run:
         self._draws = torch.Generator().manual_seed(derive_seed(study_seed, "swav views"))
         self._batch = min(settings.batch, max(SMALLEST_BATCH, examples // FEWEST_STEPS))
         self._count = max(1, examples // self._batch)  # whole batches: Sinkhorn balances over the batch
-        self._losses, self._knn_epochs, self._knn_accuracy, self._seconds = [], [], [], 0.0
+        self._losses, self._knn_epochs, self._knn_accuracy, self.clock = [], [], [], Clock(device)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return what is noted so far, and where the views' generator stands."""
         noted = {"losses": self._losses, "knn_epochs": self._knn_epochs, "knn_accuracy": self._knn_accuracy}
-        arrays = {name: np.array(values) for name, values in noted.items()}
-        return arrays | {"seconds": np.array(self._seconds), "draws": self._draws.get_state().numpy()}
+        return {name: np.array(values) for name, values in noted.items()} | {"draws": self._draws.get_state().numpy()}
 
     def restore(self, state: State) -> None:
         """Take over the state of another run of the same training."""
         self._losses = state["losses"].tolist()
         self._knn_epochs, self._knn_accuracy = state["knn_epochs"].astype(int).tolist(), state["knn_accuracy"].tolist()
-        self._seconds = float(state["seconds"])
         self._draws.set_state(torch.from_numpy(state["draws"]))
         for _ in self._losses:
             self._orders.permutation(len(self._images))
 
-    def epoch(self, epoch: int) -> None:
-        """Take a step on every batch; the device is waited for at the end."""
+    def train(self, epoch: int) -> None:
+        """Take a step on every batch of an epoch; the device is waited for at the end."""
         self.network.train()
-        begin, settings, count = time.perf_counter(), self._settings, self._count
-        order = torch.from_numpy(self._orders.permutation(len(self._images)))
-        total = torch.zeros((), device=self._device)
-        for number, index in enumerate(order[: count * self._batch].tensor_split(count)):
-            rate = settings.lr * 0.5 * (1 + math.cos(math.pi * (epoch + number / count) / settings.epochs))
-            self.network.prototypes.normalize()
-            images = self._images[index.to(self._device)]
-            total += _step(self.network, self._criterion, self.optimiser, rate, images, settings, self._draws)
-        self._losses.append(total.item() / count)
-        self._seconds += time.perf_counter() - begin
+        total = self.clock.timed("steps", self._steps)(epoch).item()
+        self._losses.append(total / self._count)
         if not math.isfinite(self._losses[-1]):
             raise PipelineError(f"SwAV diverged: its loss is {self._losses[-1]} after epoch {epoch + 1}. Lower `lr` of its section")
+
+    def _steps(self, epoch: int) -> torch.Tensor:
+        total, settings = torch.zeros((), device=self._device), self._settings
+        for number, both in enumerate(self.clock.drawing("batches", self._batches())):
+            done = (epoch + number / self._count) / settings.epochs
+            self.network.prototypes.normalize()
+            total += _step(self.network, self._criterion, self.optimiser, settings.lr * 0.5 * (1 + math.cos(math.pi * done)), both)
+        return total
+
+    def _batches(self) -> Iterator[torch.Tensor]:
+        """Yield the batches of an epoch: the first views of its images, then the second, (2B, C, H, W) float32."""
+        seen, channels = self._count * self._batch, self._images.shape[1]
+        order = torch.from_numpy(self._orders.permutation(len(self._images))[:seen]).to(self._device)
+        views = (draw(seen, channels, self._settings, self._draws, self._device) for _ in range(VIEWS))
+        for index, *pair in zip(order.split(self._batch), *(drawn.split(self._batch) for drawn in views), strict=True):
+            pixels = self._images[index].float().div_(255)
+            yield _centred(torch.cat([view(pixels, drawn) for drawn in pair]))
 
     def look(self, epoch: int) -> dict[str, str]:
         """Note the kNN accuracy and say it, with the loss, in the log."""
         self._knn_epochs.append(epoch + 1)
-        self._knn_accuracy.append(knn(self.network, self._dataset, self._settings.knn, self._device))
+        bank, queries = (forward(self.network, images)[0] for images in (self._images, self._test_images))
+        labels = (torch.from_numpy(part).to(self._device) for part in (self._dataset.train_labels, self._dataset.test_labels))
+        self._knn_accuracy.append(knn(bank, queries, *labels, self._settings.knn))
         loss, nothing_learned, accuracy = self._losses[-1], math.log(self._settings.prototypes), self._knn_accuracy[-1]
         log.info("epoch %d: loss %.3f (ln K = %.3f), kNN accuracy %.4f", epoch + 1, loss, nothing_learned, accuracy)
         return {"loss": f"{loss:.3f} of ln K {nothing_learned:.3f}", "knn": f"{accuracy:.3f}"}
 
-    def result(self) -> SwavFeatures:
+    def result(self, io_seconds: float) -> SwavFeatures:
         """Return the features of all training images, unless the training collapsed."""
-        begin = time.perf_counter()
-        features, scores = _forward(self.network, self._dataset.train_images, self._device)
-        self._seconds += time.perf_counter() - begin
+        features, scores = (part.cpu().numpy() for part in self.clock.timed("features", forward)(self.network, self._images))
         check_collapse(self._losses[-1], scores, self._settings)
-        seen = VIEWS * self._count * self._batch * self._settings.epochs
-        work = self._flops.training * seen + self._flops.forward * len(self._images)
+        images, spent = self._count * self._batch * self._settings.epochs, self.clock.seconds()
+        work = self._flops.training * VIEWS * images + self._flops.forward * len(self._images)
+        compute = spent["steps"] - spent["batches"] + spent["features"]
+        speed = Speed(images, float(work), spent["batches"], compute, spent["look"], io_seconds)
         curves = (np.array(self._losses), np.array(self._knn_epochs), np.array(self._knn_accuracy))
-        return SwavFeatures(features, scores, *curves, self._seconds, float(work))
+        return SwavFeatures(features, scores, *curves, speed, spent["steps"] + spent["features"])
 
 
 def check_collapse(loss: float, prototypes: np.ndarray, settings: Swav) -> None:
@@ -208,53 +220,57 @@ def check_collapse(loss: float, prototypes: np.ndarray, settings: Swav) -> None:
         raise PipelineError(f"SwAV collapsed: all examples are on {used} of {settings.prototypes} prototypes. {cure}")
 
 
-def knn(network: nn.Module, dataset: Dataset, neighbours: int, device: torch.device) -> float:
-    """Return the share of test images whose label their nearest training images vote for, by cosine of the features.
+def knn(bank: torch.Tensor, queries: torch.Tensor, labels: torch.Tensor, truth: torch.Tensor, neighbours: int) -> float:
+    """Return the share of queries whose label their nearest neighbours vote for, by cosine of the features.
 
     Only for the log: nothing in the training depends on it.
+
+    Args:
+        bank, queries: (N, D) and (M, D) float32 features, on one device.
+        labels, truth: (N,) and (M,) int64.
+        neighbours: how many vote, each with weight exp(cosine / 0.1).
     """
-    bank = nn.functional.normalize(torch.from_numpy(_forward(network, dataset.train_images, device)[0]).to(device))
-    queries = nn.functional.normalize(torch.from_numpy(_forward(network, dataset.test_images, device)[0]).to(device))
-    labels = torch.from_numpy(dataset.train_labels).to(device)
-    right = 0
-    for begin in range(0, len(queries), FORWARD):
-        similarity, nearest = (queries[begin : begin + FORWARD] @ bank.T).topk(min(neighbours, len(bank)), dim=1)
-        votes = torch.zeros(len(similarity), dataset.classes, device=device)
-        votes.scatter_add_(1, labels[nearest], (similarity / KNN_TEMPERATURE).exp())
-        truth = torch.from_numpy(dataset.test_labels[begin : begin + FORWARD]).to(device)
-        right += int((votes.argmax(dim=1) == truth).sum())
-    return right / len(queries)
+    bank, queries = nn.functional.normalize(bank), nn.functional.normalize(queries)
+    votes = torch.zeros(len(queries), int(labels.max()) + 1, device=bank.device)
+    for part, its_votes in zip(queries.split(FORWARD), votes.split(FORWARD), strict=True):
+        similarity, nearest = (part @ bank.T).topk(min(neighbours, len(bank)), dim=1)
+        its_votes.scatter_add_(1, labels[nearest], (similarity / KNN_TEMPERATURE).exp())
+    return (votes.argmax(dim=1) == truth).double().mean().item()
 
 
-def _step(network, criterion, optimiser, rate: float, images: torch.Tensor, settings: Swav, draws: torch.Generator) -> torch.Tensor:
-    """One optimiser step on two views of a batch; returns the loss, left on the device."""
-    pixels = images.float().div_(255)
-    both = torch.cat([view(pixels, settings, draws), view(pixels, settings, draws)])
-    with autocast(images.device, "auto"):
-        scores = network(_centred(both))[1].float()
-    loss = criterion(list(scores.chunk(2)), []).squeeze()
+def _step(network, criterion, optimiser, rate: float, both: torch.Tensor) -> torch.Tensor:
+    """One optimiser step on two views of a batch, one after the other; returns the loss, left on the device."""
+    with autocast(both.device, "auto"):
+        scores = network(both)[1].float()
+    loss = criterion(list(scores.chunk(VIEWS)), []).squeeze()
     loss.backward()
     optimiser.step(rate)
     return loss.detach()
 
 
 @torch.inference_mode()
-def _forward(network: nn.Module, images: np.ndarray, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
-    """Return (N, D) backbone features and (N, K) prototype scores of unchanged images, in evaluation mode."""
+def forward(network: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what the network says of unchanged images in evaluation mode, on their device.
+
+    Args:
+        network: a SwAV network.
+        images: (N, C, H, W) uint8.
+
+    Returns:
+        (N, D) float32 backbone features and (N, K) float32 prototype scores.
+    """
     network.eval()
-    features, scores = [], []
+    features = []
 
-    def look(index: torch.Tensor) -> torch.Tensor:
-        batch = torch.from_numpy(images[index.numpy()]).to(device).float().div_(255)
-        with autocast(device, "auto"):
-            one, two = network(_centred(batch).contiguous(memory_format=torch.channels_last))
-        features.append(one.float().cpu().numpy())
-        scores.append(two.float().cpu().numpy())
-        return index
+    def look(part: torch.Tensor) -> torch.Tensor:
+        batch = _centred(part.float().div_(255)).contiguous(memory_format=torch.channels_last)
+        with autocast(images.device, "auto"):
+            one, two = network(batch)
+        features.append(one.float())
+        return two.float()
 
-    for part in torch.arange(len(images)).split(FORWARD):
-        in_halves(look, part, features)  # the scores come last: a batch that fails leaves none of them
-    return np.concatenate(features), np.concatenate(scores)
+    scores = [in_halves(look, part, features) for part in images.split(FORWARD)]
+    return torch.cat(features), torch.cat(scores)
 
 
 def _centred(pixels: torch.Tensor) -> torch.Tensor:

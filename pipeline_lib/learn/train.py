@@ -1,6 +1,5 @@
 """The training loop: one model, one kept subset (or one per epoch), one seed."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,11 +11,12 @@ from torch import nn
 from pipeline_lib.config import Plateau, Recipe
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import augment, models
-from pipeline_lib.learn.device import autocast, in_halves, wait
+from pipeline_lib.learn.device import autocast, in_halves
 from pipeline_lib.learn.feed import Data, Feed, Seeds
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.schedule import Schedule
+from pipeline_lib.learn.speed import Clock, Speed
 from pipeline_lib.resume import Checkpoint, State
 from pipeline_lib.rng import derive_seed, generator
 
@@ -30,17 +30,15 @@ class Trained:
     Attributes:
         model: the network in its final state.
         steps: optimiser steps taken.
-        images: training images seen, repetitions counted.
-        flops: floating-point operations of all forward and backward passes over them (a multiply-add counts two).
-        forward_flops: the same of one clean image.
-        seconds: wall-clock time of the loop, without `after_epoch`.
+        speed: images, floating-point operations, and where the time went; `after_epoch` counts as evaluation.
+        forward_flops: floating-point operations of one clean image.
+        seconds: wall-clock time of the loop, the validation split included, without `after_epoch`.
         train_loss, validation_loss, validation_accuracy: per epoch; NaN without a validation split.
     """
 
     model: nn.Module
     steps: int = 0
-    images: int = 0
-    flops: float = 0.0
+    speed: Speed = field(default_factory=Speed)
     forward_flops: float = 0.0
     seconds: float = 0.0
     train_loss: list[float] = field(default_factory=list)
@@ -85,53 +83,54 @@ def train(
     model = model.to(data.device)
     optimiser, schedule, feed = Optimiser(model, recipe.optimiser), Schedule(recipe, sum(steps)), Feed(data, recipe, seeds)
     missing = [float("nan")] * recipe.epochs
-    result = Trained(model, validation_loss=missing.copy(), validation_accuracy=missing.copy())
-    result.flops, result.forward_flops = float(flops.training * sum(images)), float(flops.forward)
-    held_out = torch.from_numpy(held_out).to(data.device)
-    done = _resume(checkpoint, result, optimiser) if checkpoint else 0
-    if after_epoch and not done:
-        after_epoch(-1, model)
+    result = Trained(model, sum(steps), forward_flops=float(flops.forward))
+    result.validation_loss, result.validation_accuracy = missing.copy(), missing.copy()
+    held_out, clock = torch.from_numpy(held_out).to(data.device), Clock(data.device)
+    done = _resume(checkpoint, result, optimiser, clock) if checkpoint else 0
+    follow = clock.timed("after", after_epoch or (lambda epoch, model: None))
+    if not done:
+        follow(-1, model)
     for epoch, fitted in enumerate(by_epoch):
         # of an epoch that is done too: the orders and changes of the next ones are drawn after its own
-        batches = feed.epoch(fitted, images[epoch], steps[epoch])
+        batches = clock.timed("data", feed.epoch)(fitted, images[epoch], steps[epoch])
         if epoch >= done:
-            wait(data.device)
-            begin = time.perf_counter()
-            rates = (schedule.rate(result.steps + number, epoch) for number in range(steps[epoch]))
-            loss = _one_epoch(model, optimiser, rates, batches, recipe)
+            taken = sum(steps[:epoch])
+            rates = (schedule.rate(taken + number, epoch) for number in range(steps[epoch]))
+            loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, clock.drawing("batches", batches), recipe)
             result.train_loss.append(_finite(loss, epoch, recipe, seeds.run))
             if len(held_out):
-                logits = predict(model, data.train, recipe, held_out)
-                result.validation_loss[epoch], result.validation_accuracy[epoch] = loss_and_accuracy(
-                    logits, data.train_labels[held_out]
-                )
-            result.seconds += time.perf_counter() - begin
-        result.steps += steps[epoch]
-        result.images += images[epoch]
+                validate = clock.timed("validation", _validate)
+                result.validation_loss[epoch], result.validation_accuracy[epoch] = validate(model, data, recipe, held_out)
         schedule.after_epoch(result.validation_loss[epoch])
-        if epoch >= done and after_epoch:
-            after_epoch(epoch, model)
-        if done <= epoch < recipe.epochs - 1 and checkpoint:
-            checkpoint.after(epoch + 1)
+        if epoch >= done:
+            follow(epoch, model)
+            if checkpoint and epoch < recipe.epochs - 1:
+                checkpoint.after(epoch + 1)
+    result.seconds, result.speed = _account(clock, sum(images), float(flops.training * sum(images)), checkpoint)
     return result
 
 
-def _resume(checkpoint: Checkpoint, result: Trained, optimiser: Optimiser) -> int:
+def _resume(checkpoint: Checkpoint, result: Trained, optimiser: Optimiser, clock: Clock) -> int:
     """Name what a training's state is made of, take over what is there, and return the number of epochs done."""
     lists = ("train_loss", "validation_loss", "validation_accuracy")
-
-    def curves() -> dict[str, np.ndarray]:
-        return {name: np.array(getattr(result, name)) for name in lists} | {"seconds": np.array(result.seconds)}
 
     def restore(state: State) -> None:
         for name in lists:
             setattr(result, name, state[name].tolist())
-        result.seconds = float(state["seconds"])
 
-    checkpoint.add("curves", curves, restore)
+    checkpoint.add("curves", lambda: {name: np.array(getattr(result, name)) for name in lists}, restore)
+    checkpoint.add("clock", clock.state, clock.restore)
     checkpoint.add("model", partial(models.state, result.model), partial(models.restore, result.model))
     checkpoint.add("optimiser", optimiser.state, optimiser.restore)
     return checkpoint.resume()
+
+
+def _account(clock: Clock, images: int, flops: float, checkpoint: Checkpoint | None) -> tuple[float, Speed]:
+    """Return the seconds of the loop and the whole account."""
+    spent = clock.seconds()
+    data, evaluation = spent["data"] + spent["batches"], spent["validation"] + spent["after"]
+    speed = Speed(images, flops, data, spent["steps"] - spent["batches"], evaluation, checkpoint.seconds if checkpoint else 0.0)
+    return spent["data"] + spent["steps"] + spent["validation"], speed
 
 
 def build(data: Data, recipe: Recipe, seeds: Seeds) -> nn.Module:
@@ -197,6 +196,10 @@ def test(model: nn.Module, data: Data, recipe: Recipe) -> tuple[float, list[floa
     right = predict(model, data.test, recipe).argmax(dim=1) == data.test_labels
     by_class = [right[data.test_labels == label] for label in range(data.classes)]
     return right.double().mean().item(), [part.double().mean().item() if len(part) else None for part in by_class]
+
+
+def _validate(model: nn.Module, data: Data, recipe: Recipe, held_out: torch.Tensor) -> tuple[float, float]:
+    return loss_and_accuracy(predict(model, data.train, recipe, held_out), data.train_labels[held_out])
 
 
 def loss_and_accuracy(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from pipeline_lib.resume import Checkpoint
 
 log = logging.getLogger("pipeline")
 
-FIELDS = ("identity", "kept", "steps", "accuracy", "class_accuracy", "seconds", "flops")
+FIELDS = ("identity", "kept", "steps", "accuracy", "class_accuracy", "seconds", "flops", "images", "peak_flops_per_second")
 CHECKSUM = "checksum"  # of everything else in the file
 CURVE = "epoch_accuracy"  # kept for the runs that an experiment follows from epoch to epoch
 

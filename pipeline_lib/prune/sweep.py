@@ -1,6 +1,7 @@
 """A sweep: all pruned trainings of one metric in one process, each looked up in the run store first."""
 
 import logging
+import time
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,6 +11,7 @@ from tqdm import tqdm
 from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.speed import Speed, peak
 from pipeline_lib.learn.train import test, train
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import CURVE, RunStore, identity
@@ -18,6 +20,8 @@ from pipeline_lib.rng import generator
 
 log = logging.getLogger("pipeline")
 MEASURED = ("kept", "steps", "accuracy", "seconds", "flops")
+CLOCKED = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds", "peak_flops_per_second")
+TIMES = ("seconds", *CLOCKED)  # columns that differ when the same training is done again
 
 
 class Trainer:
@@ -49,7 +53,7 @@ class Trainer:
         self._seed, self._device, self._store = study_seed, device, store
         self._checkpoint_seconds = checkpoint_seconds
         self._data: Data | None = None
-        self.trained = 0
+        self.trained, self.speed, self.peak = 0, Speed(), float("nan")  # of what was trained now
 
     def run(self, planned: Planned, curve: bool = False) -> dict:
         """Return the finished run on a subset, from the store or by training now.
@@ -94,15 +98,17 @@ class Trainer:
             )
         seeds = Seeds(self._seed, "training", seed)
         done = train(self._data, kept, self._recipe, seeds, steps_of, follow if curve else None, checkpoint)
+        begin = time.perf_counter()
         accuracy, class_accuracy = test(done.model, self._data, self._recipe)
+        done.speed.evaluation_seconds += time.perf_counter() - begin
+        self.peak, self.speed = peak(self._device, self._recipe.precision), self.speed + done.speed
         return {
             "kept": len(kept[-1] if isinstance(kept, list) else kept),
             "steps": done.steps,
             "accuracy": accuracy,
             "class_accuracy": class_accuracy,
             "seconds": done.seconds,
-            "flops": done.flops,
-            "images_per_second": done.images / done.seconds,
+            **done.speed.record(self.peak),
             "device": self._device.type,
             **({CURVE: after_epochs} if curve else {}),
         }
@@ -118,8 +124,9 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
         curve: whether to test after every epoch.
 
     Returns:
-        One row per run: point, balanced, budget, seed, kept, steps, accuracy, seconds, flops, run; epoch_{t} for each epoch
-        of a curve; accuracy_{class} and kept_{class} for each class.
+        One row per run: point, balanced, budget, seed, kept, steps, accuracy, seconds, flops, run, images, and what
+        the clock said (`CLOCKED`); epoch_{t} for each
+        epoch of a curve; accuracy_{class} and kept_{class} for each class.
     """
     planned, rows, names = list(planned), {}, trainer.dataset.class_names
     # two sweeps that want the same trainings at the same time each begin elsewhere, and find what the other has done
@@ -132,6 +139,7 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
             {"point": plan.point, "balanced": plan.balanced, "budget": plan.budget, "seed": plan.seed}
             | {name: run[name] for name in MEASURED}
             | {"run": run["identity"]}
+            | {name: run[name] for name in ("images", *CLOCKED)}
             | {f"epoch_{epoch}": accuracy for epoch, accuracy in enumerate(run[CURVE] if curve else [], 1)}
             | {f"accuracy_{name}": value for name, value in zip(names, run["class_accuracy"], strict=True)}
             | {f"kept_{name}": number for name, number in zip(names, counts, strict=True)}

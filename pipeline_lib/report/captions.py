@@ -243,6 +243,14 @@ CAPTIONS = {
 }
 
 TABLES = {
+    "speed": Heading(
+        "cost",
+        "How fast the trainings were",
+        "Images trained on, repetitions counted, per second of making batches and taking steps. TFLOP/s: what is counted of "
+        "convolutions and matrix products over the same time; share_of_peak: of the matrix product that each job measured "
+        "beside its training on the same device (small networks are far below it: there the time goes into calls, not "
+        "arithmetic). Data to files: shares of the whole time.",
+    ),
     "claims": Heading(
         "claims",
         "Verdicts",

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline_lib import storage
-from pipeline_lib.analyse.cost import COLUMNS, PRICES, ledger, price
+from pipeline_lib.analyse.cost import COLUMNS, PRICES, SPEED_COLUMNS, accounts, ledger, price, speeds
 from pipeline_lib.analyse.statistics import share_interval
 from pipeline_lib.errors import PipelineError
 from tests.unit.sweep_tables import FULL_FLOPS, FULL_SECONDS, full, sweep
@@ -96,3 +96,34 @@ def test_what_is_missing_is_named():
         ledger({"el2n": sweeps()["el2n"]}, SCORING)
     with pytest.raises(PipelineError, match="no cost of scoring is given for flip; known: el2n, km"):
         ledger(sweeps() | {"flip": sweeps()["km"]}, SCORING)
+
+
+def account(images, data, compute, evaluation, files, peak, flops=0.0):
+    names = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds")
+    seconds = dict(zip(names, (data, compute, evaluation, files), strict=True))
+    return {"images": images, "flops": flops, **seconds, "peak_flops_per_second": peak}
+
+
+def test_speeds_by_hand():
+    rows = [
+        {"what": "ensemble", **account(100, 1, 1, 2, 0, peak=4e12, flops=2e12)},
+        {"what": "ensemble", **account(100, 0, 2, 1, 1, peak=2e12, flops=4e12)},
+        {"what": "SwAV", **account(10, 0, 1, 0, 0, peak=1e12, flops=1e12)},
+    ]
+    table = speeds(pd.DataFrame(rows))
+    assert tuple(table.columns) == SPEED_COLUMNS
+    assert table["what"].tolist() == ["ensemble", "SwAV"]
+    ensemble = table.iloc[0]
+    assert (ensemble["trainings"], ensemble["images_per_second"], ensemble["tflops_per_second"]) == (2, 50, 1.5)
+    assert ensemble["share_of_peak"] == 0.5, "6 of the 12 that two devices could have done, one twice as fast as the other"
+    assert ensemble[["data", "compute", "evaluation", "files"]].tolist() == [1 / 8, 3 / 8, 3 / 8, 1 / 8]
+    assert ensemble["seconds"] == 8
+
+
+def test_the_accounts_of_files_are_told_once_and_of_trainings_only(tmp_path):
+    seed, features = tmp_path / "dynamics" / "seed0.h5", tmp_path / "features" / "swav.h5"
+    storage.write_h5(seed, {}, account(100, 1, 1, 2, 0, peak=4e12))
+    storage.write_h5(features, {}, account(50, 1, 1, 2, 0, peak=4e12))
+    found = accounts([seed, features, seed, tmp_path / "clusters" / "prototypes-5.h5"])
+    assert found["what"].tolist() == ["ensemble", "SwAV"]
+    assert found["images"].tolist() == [100, 50]

@@ -73,7 +73,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(tmp_path, dataset, sche
     assert seen == list(range(stopped, EPOCHS)), "it was stopped at the end of an epoch, before its state was kept"
     one, other = weights(whole), weights(resumed)
     assert all(torch.equal(one[name], other[name]) for name in one)
-    assert (resumed.train_loss, resumed.steps, resumed.images) == (whole.train_loss, whole.steps, whole.images)
+    assert (resumed.train_loss, resumed.steps, resumed.speed.images) == (whole.train_loss, whole.steps, whole.speed.images)
     assert str(resumed.validation_loss) == str(whole.validation_loss)
 
 

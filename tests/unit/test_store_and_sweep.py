@@ -8,7 +8,7 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import CURVE, FIELDS, RunStore, identity
-from pipeline_lib.prune.sweep import Trainer, sweep
+from pipeline_lib.prune.sweep import TIMES, Trainer, sweep
 
 CPU = torch.device("cpu")
 RECIPE = {
@@ -102,6 +102,7 @@ def test_a_row_holds_the_point_the_run_and_its_classes(trainer):
     table = sweep(trainer, [Planned(0.5, 3, np.array([0, 1, 2, 4, 6, 8, 10, 12]), balanced=True, budget="steps")], "")
     assert list(table.columns) == [
         *("point", "balanced", "budget", "seed", "kept", "steps", "accuracy", "seconds", "flops", "run"),
+        *("images", "data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds", "peak_flops_per_second"),
         *("accuracy_dark", "accuracy_bright", "kept_dark", "kept_bright"),
     ]
     row = table.iloc[0]
@@ -136,7 +137,7 @@ def test_results_do_not_depend_on_the_order_of_work(new_trainer):
         orders.append(order)
     assert orders[0] != orders[1], "two sweeps that want the same begin elsewhere"
     assert tables[0]["point"].tolist() == [0, 1, 2, 3]
-    assert tables[0].drop(columns="seconds").equals(tables[1].drop(columns="seconds"))
+    assert tables[0].drop(columns=[*TIMES]).equals(tables[1].drop(columns=[*TIMES]))
 
 
 def test_as_many_steps_as_on_all_data_is_another_training_but_not_on_all_data(trainer):

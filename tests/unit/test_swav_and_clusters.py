@@ -69,23 +69,64 @@ def test_a_collapsed_training_gives_no_features(blocks):
         )
 
 
+def drawn(count, channels=3, **settings):
+    return views.draw(count, channels, Swav(**settings), torch.Generator().manual_seed(0), torch.device("cpu"))
+
+
 def test_a_view_without_any_change_is_the_image():
     images = torch.rand(3, 3, 16, 16)
-    same = views.view(images, Swav(min_scale=1.0).model_copy(update={"rotation": 0}), torch.Generator().manual_seed(0))
-    square = views._geometry(3, Swav(min_scale=1.0), torch.Generator().manual_seed(0))
-    assert same.shape == images.shape
+    unchanged = views.Views(torch.eye(2, 3).expand(3, 2, 3), torch.eye(3).expand(3, 3, 3), torch.zeros(3, 3))
+    assert torch.allclose(views.view(images, unchanged), images, atol=1e-5)
+    square = drawn(3, min_scale=1.0).maps
     assert ((square[:, 0, 0].abs() <= 1) & (square[:, 1, 1] <= 1)).all()
 
 
 def test_colours_stay_in_range_and_grey_stays_grey():
-    rng = torch.Generator().manual_seed(0)
     images = torch.rand(64, 3, 8, 8)
-    changed = views.view(images, Swav(colour=0.8), rng)
+    changed = views.view(images, drawn(64, colour=0.8))
     assert changed.min() >= 0
     assert changed.max() <= 1
     grey = torch.rand(64, 1, 8, 8).expand(-1, 3, -1, -1).contiguous()
-    changed = views.view(grey, Swav(colour=0.8), rng)
+    changed = views.view(grey, drawn(64, colour=0.8))
     assert (changed - changed.mean(dim=1, keepdim=True)).abs().max() < 0.01
+
+
+def test_contrast_is_about_the_grey_mean_as_in_torchvision(monkeypatch):
+    """One image whose matrix and offset are torchvision's brightness, saturation and contrast, one after the other."""
+    from torchvision.transforms.functional import adjust_brightness, adjust_contrast, adjust_saturation
+
+    brightness, contrast, saturation = (torch.tensor([value]) for value in (0.9, 0.8, 0.7))
+    uniform = iter([brightness, contrast, saturation, torch.zeros(1)])
+    monkeypatch.setattr(views, "_uniform", lambda *_: next(uniform))
+    monkeypatch.setattr(views, "JITTER_SHARE", 1)
+    monkeypatch.setattr(views, "GREY_SHARE", 0)
+    matrix, offset = views._colour(1, 0.5, torch.Generator())
+    image = torch.rand(1, 3, 8, 8)
+    expected = adjust_contrast(adjust_saturation(adjust_brightness(image, 0.9), 0.7), 0.8)
+    changed = views.view(image, views.Views(torch.eye(2, 3).unsqueeze(0), matrix, offset))
+    assert torch.allclose(changed, expected, atol=3e-3)  # torchvision rounds the weights of the grey value
+
+
+def test_the_views_of_an_epoch_can_be_drawn_at_once():
+    images, whole = torch.rand(12, 3, 8, 8), drawn(12, colour=0.8)
+    parts = torch.cat([views.view(*pair) for pair in zip(images.split(5), whole.split(5), strict=True)])
+    assert torch.allclose(parts, views.view(images, whole), atol=1e-6)
+    assert drawn(4, channels=1, colour=0.8).matrix is None, "grey images have no colour to change"
+
+
+def test_no_view_is_computed_on_the_cpu_where_the_images_are_elsewhere():
+    """On a device without a CPU's data any look from the CPU fails: a synchronisation would stop a GPU in every step."""
+    images = torch.empty(4, 3, 8, 8, device="meta")
+    elsewhere = views.draw(4, 3, Swav(colour=0.8), torch.Generator().manual_seed(0), torch.device("meta"))
+    assert views.view(images, elsewhere).device.type == "meta"
+
+
+def test_knn_by_hand():
+    bank = torch.tensor([[1.0, 0], [0.9, 0.1], [0, 1]])
+    queries, labels = torch.tensor([[2.0, 0], [0, 3]]), torch.tensor([0, 0, 1])
+    assert swav.knn(bank, queries, labels, torch.tensor([0, 1]), 1) == 1
+    assert swav.knn(bank, queries, labels, torch.tensor([1, 1]), 1) == 0.5
+    assert swav.knn(bank, queries, labels, torch.tensor([0, 1]), 50) == 1, "more neighbours than examples are all of them"
 
 
 def test_hue_turned_fully_round_is_the_colour_again():

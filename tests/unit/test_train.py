@@ -92,7 +92,11 @@ def test_scoring_and_training_of_the_same_number_share_nothing(stripes):
 def test_as_many_steps_as_on_all_data(stripes, changes):
     settings, half = recipe(**changes), np.arange(0, 70, 2)
     everything, few, repeated = run(stripes, settings), run(stripes, settings, half), run(stripes, settings, half, steps_of=70)
-    assert (repeated.steps, repeated.images) == (everything.steps, everything.images) == ((15, 210) if not changes else (12, 168))
+    assert (
+        (repeated.steps, repeated.speed.images)
+        == (everything.steps, everything.speed.images)
+        == ((15, 210) if not changes else (12, 168))
+    )
     assert few.steps < everything.steps
     assert not torch.equal(weights(few), weights(repeated))
     assert repeated.train_loss[-1] < few.train_loss[-1]
@@ -125,8 +129,8 @@ def test_every_epoch_trains_on_its_own_examples_only(stripes, steps_of):
 def test_a_growing_subset_takes_steps_by_its_size_or_by_that_of_all_data(stripes):
     epochs = [np.arange(20), np.arange(40), np.arange(70)]
     by_size, by_all = run(stripes, recipe(), epochs), run(stripes, recipe(), epochs, steps_of=70)
-    assert (by_size.steps, by_size.images) == (2 + 3 + 5, 130)
-    assert (by_all.steps, by_all.images) == (15, 210)
+    assert (by_size.steps, by_size.speed.images) == (2 + 3 + 5, 130)
+    assert (by_all.steps, by_all.speed.images) == (15, 210)
 
 
 def test_after_epoch_sees_the_untrained_model_first(stripes):
@@ -146,8 +150,8 @@ def test_after_epoch_sees_the_untrained_model_first(stripes):
 def test_arithmetic_is_counted_per_image_seen(stripes):
     data = Data(stripes, recipe(), CPU)
     each = per_image(build(data, recipe(), SEEDS), 1, 8).training
-    assert run(stripes, recipe(), np.arange(30)).flops == each * 30 * 3
-    assert run(stripes, recipe(), np.arange(30), steps_of=70).flops == each * 70 * 3
+    assert run(stripes, recipe(), np.arange(30)).speed.flops == each * 30 * 3
+    assert run(stripes, recipe(), np.arange(30), steps_of=70).speed.flops == each * 70 * 3
 
 
 def test_randomness_used_elsewhere_changes_nothing(stripes):

@@ -25,6 +25,7 @@ from pathlib import Path
 import h5py
 import pandas as pd
 
+from pipeline_lib.prune.sweep import TIMES
 from pipeline_lib.verify import verify
 from tests.workflow.conftest import CORRELATION, SLIDING_WINDOW, Project
 
@@ -77,7 +78,7 @@ class Study:
         results = self.folder / "results/digits"
         found = {path: path.read_bytes() for pattern in COMPARED for path in results.glob(pattern)}
         found |= {path: _arrays(path) for pattern in RECORDED for path in results.glob(pattern)}
-        found |= {path: pd.read_csv(path).drop(columns="seconds").to_csv() for path in results.glob("sweeps/*/*.csv")}
+        found |= {path: pd.read_csv(path).drop(columns=[*TIMES]).to_csv() for path in results.glob("sweeps/*/*.csv")}
         return {str(path.relative_to(results)): content for path, content in found.items()}
 
     def kept(self) -> set[str]:

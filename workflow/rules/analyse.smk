@@ -73,6 +73,7 @@ rule draw_cost:
         lambda w: sum(scoring_files(w.dataset, "prune_easiest").values(), []),
     output:
         table="results/{dataset}/cost.csv",
+        speed="results/{dataset}/speed.csv",
         figure="results/{dataset}/cost.png",
     log:
         "results/{dataset}/logs/draw_cost.log",

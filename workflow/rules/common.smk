@@ -270,4 +270,4 @@ def report_figures(dataset):
 def report_tables(dataset):
     """The tables of a data set's report that have no figure."""
     dataset_section(dataset)
-    return ["claims", "ranking"]
+    return ["speed", "claims", "ranking"]

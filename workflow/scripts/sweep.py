@@ -22,3 +22,4 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     table = sweep(trainer, planned, title, experiment in WITH_CURVE)
     storage.write_csv(snakemake.output[0], table, origin=params.origin)
     log.info("%d runs, %d of them trained now, the others from the run store", len(table), trainer.trained)
+    log.result = trainer.speed.words(trainer.peak)

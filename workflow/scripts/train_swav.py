@@ -1,22 +1,28 @@
 """Train SwAV on the training images and write its features."""
 
 import math
+import time
 
 from pipeline_lib import fingerprint, resume, storage
 from pipeline_lib.config import CHECKPOINT_SECONDS, Swav
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
+from pipeline_lib.learn import speed
 from pipeline_lib.learn.swav import train_swav
 
-with job(snakemake.log[0], snakemake.params.origins):
+with job(snakemake.log[0], snakemake.params.origins) as log:
     params, output = snakemake.params, snakemake.output[0]
     device = devices.choose(snakemake.config.get("device", "auto"), params.settings["threads"])
+    begin = time.perf_counter()
     dataset, images = read(snakemake.input[0])
+    reading = time.perf_counter() - begin
     identity = fingerprint.value(images, params.upstream, params.settings, params.study_seed, params.code, device.type)
     if not resume.take_back(output, identity):
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
         swav = train_swav(dataset, Swav.model_validate(params.settings), params.study_seed, device, checkpoint)
+        peak = speed.peak(device, "auto")
+        swav.speed.io_seconds += reading
         attrs = {
             "dataset": images,
             "origin": params.origin,
@@ -26,7 +32,7 @@ with job(snakemake.log[0], snakemake.params.origins):
             "code": params.code,
             "device": devices.name(device),
             "seconds": swav.seconds,
-            "flops": swav.flops,
+            **swav.speed.record(peak),
             "ln_k": math.log(params.settings["prototypes"]),
         }
         arrays = {
@@ -36,6 +42,9 @@ with job(snakemake.log[0], snakemake.params.origins):
             "knn_epochs": swav.knn_epochs,
             "knn_accuracy": swav.knn_accuracy,
         }
+        begin = time.perf_counter()
         storage.write_h5(output, arrays, attrs)
         resume.keep(output)
         checkpoint.remove()
+        swav.speed.io_seconds += time.perf_counter() - begin
+        log.result = swav.speed.words(peak)
