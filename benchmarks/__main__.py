@@ -8,15 +8,18 @@ import traceback
 from pathlib import Path
 
 from benchmarks import machine, report
+from benchmarks.features import GROUP as FEATURES
 from benchmarks.inputs import ROOT
 from benchmarks.loader import GROUP as LOADER
 from benchmarks.peak import GROUP as PEAK
 from benchmarks.result import Group, Result, skipped
 from benchmarks.scoring import CLUSTERS, SCORES, SCORES_CIFAR100
+from benchmarks.steps import GROUP as STEPS
+from benchmarks.thesis import GROUP as THESIS
 from benchmarks.training import GROUP as TRAINING
 from benchmarks.workflow import FROM_NOTHING, UNCHANGED
 
-GROUPS = (TRAINING, LOADER, SCORES, SCORES_CIFAR100, CLUSTERS, UNCHANGED, FROM_NOTHING, PEAK)
+GROUPS = (TRAINING, STEPS, LOADER, THESIS, SCORES, SCORES_CIFAR100, FEATURES, CLUSTERS, UNCHANGED, FROM_NOTHING, PEAK)
 BUSY = 0.5  # load from which another program takes part in the measurement
 
 

@@ -153,7 +153,7 @@ def alone(row: Row, dataset: Dataset, recipe: Recipe, where: torch.device, repea
     def ours() -> float:
         device.choose(where.type, 1)
         done = our_epoch(data, recipe)
-        return done.images / done.seconds
+        return done.speed.images / done.seconds
 
     def theirs() -> float:
         device.choose(where.type, threads)

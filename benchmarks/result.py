@@ -13,7 +13,7 @@ class Row:
     Attributes:
         key: stable name in history.csv.
         title: what is measured.
-        unit: of the value: "s", "MB", "%", "x" (times as fast) or "GFLOP/s".
+        unit: of the value: "s", "MB", "%", "x" (times as fast), "GFLOP/s" or "GB/s".
         goal: what we want, in words; shown beside the value, never checked. Empty for a row of information.
         how: what is particular to this row, in full sentences, for the document; the rest is its group's.
     """

@@ -32,7 +32,7 @@ DEMO_HOW = (
     f"`snakemake --cores {CORES} {TARGET}` in a fresh copy of the repository's files without data or results, from start to exit. "
     "No warm-up: a run from nothing is what is measured."
 )
-DEMO = Row("demo", f"Digits figure from nothing, {CORES} cores", "s", "at most 90 s")
+DEMO = Row("demo", f"Digits figure from nothing, {CORES} cores", "s", "at most 60 s")
 SHARE = Row(
     "demo_share",
     "Share of the cores' time in training and scoring",

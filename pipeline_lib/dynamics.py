@@ -64,11 +64,15 @@ class Dynamics:
 
     def probabilities(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 softmax of the logits."""
+        odds = self._odds(seed, epoch)
+        odds /= odds.sum(axis=1, keepdims=True)
+        return odds
+
+    def _odds(self, seed: int, epoch: int) -> np.ndarray:
+        """Return (N, C) float32 exp(logit - largest logit)."""
         z = self.logits(seed, epoch)
         z -= z.max(axis=1, keepdims=True)
-        np.exp(z, out=z)
-        z /= z.sum(axis=1, keepdims=True)
-        return z
+        return np.exp(z, out=z)
 
     def mean_probabilities(self, epochs: Iterable[int] | None = None) -> np.ndarray:
         """Return (N, C) float64 softmax, averaged over all seeds and the given epochs (None: all epochs)."""
@@ -81,9 +85,11 @@ class Dynamics:
 
     def label_probabilities(self, seed: int) -> np.ndarray:
         """Return (T, N) float64 probability of the label after every epoch."""
-        rows = np.arange(self.examples)
-        chosen = (self.probabilities(seed, epoch)[rows, self.labels] for epoch in range(self.epochs))
-        return np.stack(list(chosen)).astype(np.float64)
+        rows, chosen = np.arange(self.examples), np.empty((self.epochs, self.examples))
+        for epoch in range(self.epochs):
+            odds = self._odds(seed, epoch)
+            chosen[epoch] = odds[rows, self.labels] / odds.sum(axis=1)
+        return chosen
 
     def grand(self, seed: int, epochs: int) -> np.ndarray:
         """Return (N,) float32 norm of the last layer's gradient after so many epochs; 0: before the first step."""

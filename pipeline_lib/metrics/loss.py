@@ -33,7 +33,11 @@ def mean_loss(dynamics, when: int) -> np.ndarray:
     rows = np.arange(dynamics.examples)
     total = np.zeros(dynamics.examples)
     for seed in dynamics.seeds:
-        z = dynamics.logits(seed, when).astype(np.float64)
-        z -= z[rows, dynamics.labels][:, None]  # before the sum: what is lost beside 1 orders the easiest examples
-        total += np.logaddexp.reduce(z, axis=1)
+        z = dynamics.logits(seed, when)
+        z -= z.max(axis=1, keepdims=True)
+        label = z[rows, dynamics.labels].astype(np.float64)  # 0 where the label leads, below 0 elsewhere
+        odds = np.exp(z, out=z)
+        odds[rows, dynamics.labels] = 0
+        # log(exp(label) + others) - label, without adding to 1 first: what is lost beside 1 orders the easiest examples
+        total += np.log1p(odds.sum(axis=1, dtype=np.float64) + np.expm1(label)) - label
     return total / len(dynamics.seeds)

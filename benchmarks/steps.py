@@ -1,0 +1,142 @@
+"""The same steps computed in other ways: plain eager PyTorch, compiled, in bfloat16."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from benchmarks import inputs
+from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
+from benchmarks.training import fresh, resident_batch
+from pipeline_lib.config import Recipe
+from pipeline_lib.learn import device, train
+from pipeline_lib.learn.feed import Data
+
+HOW = (
+    "Images per second of the pipeline's step on one resident batch, and of the same step computed in another way: same process, "
+    "model, batch and threads; the two alternate, and the value is the median of the ratios of neighbours after a pair to warm up."
+)
+PLAIN = (
+    "Plain: the model and its images in PyTorch's default memory layout, `torch.optim` with its defaults, the loss read after "
+    "every step."
+)
+COMPILED = "Compiled: forward pass and loss through `torch.compile`; its warm-up is not in the ratio but stands behind it."
+BFLOAT = "The recipe's `precision: bfloat16` against float32; without arithmetic of its own for it, a CPU has to convert."
+PLAIN_ROWS = (
+    Row("plain_small_cpu", "Steps of `small` / plain eager steps", "x", "at least 1.3x", PLAIN),
+    Row("plain_digits_cpu", "Steps of `small_digits` / plain eager steps", "x", "at least 1.3x", PLAIN),
+)
+COMPILED_ROWS = (
+    Row("compiled_small_cpu", "Steps of `small`, compiled / as they are", "x", "", COMPILED),
+    Row("compiled_digits_cpu", "Steps of `small_digits`, compiled / as they are", "x", "", COMPILED),
+)
+BFLOAT_ROW = Row("bfloat16_small_cpu", "Steps of `small`, bfloat16 / float32", "x", "", BFLOAT)
+GPU_ROW = Row("compiled_resnet18_gpu", "Steps of `resnet18`, compiled / as they are, GPU", "x", "", COMPILED)
+NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # in /proc/cpuinfo
+
+
+@dataclass(frozen=True)
+class Case:
+    """One recipe on images of one size: how many steps a measurement has, how many measurements."""
+
+    recipe: str
+    channels: int
+    side: int
+    steps: int
+    repeats: int
+
+
+def measure(quick: bool) -> Iterator[Result]:
+    """Yield a result per row."""
+    cpu = device.choose("cpu", 1)
+    cases = (
+        Case("small", 3, 32, *((3, 2) if quick else (40, 7))),
+        Case("small_digits", 1, 8, *((20, 2) if quick else (400, 7))),
+    )
+    for case, row in zip(cases, PLAIN_ROWS, strict=True):
+        yield compare(row, case, cpu, plain, ours_first=True)
+    for case, row in zip(cases, COMPILED_ROWS, strict=True):
+        yield compare(row, case, cpu, compiled)
+    if _computes_in_bfloat16():
+        yield compare(BFLOAT_ROW, cases[0], cpu, bfloat16)
+    else:
+        yield from skipped([BFLOAT_ROW], "not measured: this CPU has no bfloat16 arithmetic")
+    if torch.cuda.is_available():
+        yield compare(GPU_ROW, Case("resnet18", 3, 32, *((5, 2) if quick else (100, 7))), device.choose("cuda"), compiled)
+    else:
+        yield from skipped([GPU_ROW], "not yet measured: needs a GPU")
+
+
+def compare(row: Row, case: Case, where: torch.device, other: Callable, ours_first: bool = False) -> Result:
+    """Measure one way against ours: ours / other if `ours_first`, else other / ours."""
+    recipe = inputs.recipe(case.recipe, 1)
+    data = Data(inputs.images(2 * recipe.batch, case.channels, case.side), recipe, where)
+    batch = resident_batch(data, recipe)
+    model, optimiser = fresh(data, recipe)
+    theirs = other(*fresh(data, recipe), batch, recipe)
+    warm_up = clock(lambda: (theirs(), device.wait(where)))
+
+    def rate(step: Callable[[], object]) -> float:
+        def work() -> None:
+            for _ in range(case.steps):
+                step()
+            device.wait(where)
+
+        return case.steps * recipe.batch / clock(work)
+
+    def ours() -> object:
+        return train.step(model, optimiser, recipe.optimiser.lr, *batch, recipe)
+
+    pairs = interleave(lambda: rate(ours), lambda: rate(theirs), case.repeats)
+    one, two = medians(pairs)
+    ratios = tuple(a / b if ours_first else b / a for a, b in pairs)
+    return Result(row.key, ratios, f"ours {one:,.0f}, the other {two:,.0f} images/s; its first step took {warm_up:.1f} s")
+
+
+def plain(model: nn.Module, _, batch: tuple, recipe: Recipe) -> Callable[[], object]:
+    """Return a step as it is usually written."""
+    model, images = model.to(memory_format=torch.contiguous_format), batch[0].contiguous()
+    settings = recipe.optimiser
+    same = {name: getattr(settings, name) for name in ("lr", "weight_decay", "momentum", "nesterov")}
+    optimiser = torch.optim.SGD(model.parameters(), **same)
+
+    def step() -> float:
+        optimiser.zero_grad()
+        loss = nn.functional.cross_entropy(model(images), batch[1])
+        loss.backward()
+        optimiser.step()
+        return loss.item()
+
+    return step
+
+
+def compiled(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Callable[[], object]:
+    """Return a step whose forward and backward pass are compiled."""
+    with_loss = torch.compile(lambda images, labels: nn.functional.cross_entropy(model(images), labels))
+
+    def step() -> None:
+        with device.autocast(batch[0].device, recipe.precision):
+            loss = with_loss(*batch)
+        loss.backward()
+        optimiser.step(recipe.optimiser.lr)
+
+    return step
+
+
+def bfloat16(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Callable[[], object]:
+    """Return the pipeline's step in bfloat16."""
+    coarse = recipe.model_copy(update={"precision": "bfloat16"})
+    return lambda: train.step(model, optimiser, recipe.optimiser.lr, *batch, coarse)
+
+
+def _computes_in_bfloat16() -> bool:
+    try:
+        with open("/proc/cpuinfo") as file:
+            flags = next((line.split() for line in file if line.startswith(("flags", "Features"))), [])
+    except OSError:
+        return False
+    return any(name in flags for name in NATIVE_BFLOAT16)
+
+
+GROUP = Group("steps", "Steps computed in other ways", HOW, (*PLAIN_ROWS, *COMPILED_ROWS, BFLOAT_ROW, GPU_ROW), measure)

@@ -1,0 +1,141 @@
+"""The pipeline's training against the way the thesis trained, written afresh from its description, at the same batch."""
+
+import multiprocessing
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from benchmarks import inputs
+from benchmarks.loader import DEFAULT_THREADS, GPU_WORKERS, PATIENCE, PREFETCH, ROTATION, TOGETHER, WORKERS, PilImages, compare
+from benchmarks.result import Group, Result, Row, clock, interleave, skipped
+from benchmarks.training import SEEDS, fresh
+from pipeline_lib.config import Adam, Recipe
+from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.learn import device, train
+from pipeline_lib.learn.feed import Data
+
+BATCH, RATE = 25, 1e-3  # of the thesis's CIFAR-10 recipe
+TEST_SHARE = 5  # training images to one test image, as in CIFAR-10
+HOW = (
+    "Training images per second, an evaluation pass over the test images after every epoch included (a fifth as many as "
+    f"training images), batch {BATCH}, Adam, crop, flip and rotation. The thesis's way: torchvision's transforms on one PIL "
+    f"image at a time in a DataLoader with {WORKERS} workers, the default memory layout, `torch.optim`, the loss read after every "
+    "step, torch's own number of threads, the evaluation through a loader too. The two alternate; the value is the median of the "
+    "ratios of neighbours after a pair to warm up."
+)
+ROW_CPU = Row(
+    "thesis_machine",
+    "Two trainings at once / one as the thesis trained",
+    "x",
+    "at least 3x",
+    how="Recipe `small` at batch 25. Ours: two processes with one thread each, as `--cores 2` runs the pipeline. What two cores "
+    "yield either way.",
+)
+ROW_GPU = Row("thesis_gpu", "Training / as the thesis trained, recipe `resnet18`, GPU", "x", "", how="One training each.")
+
+
+class AsTheThesis:
+    """A training as the thesis describes it.
+
+    Args:
+        dataset: the images.
+        data: the same on the device; only its sizes are used.
+        recipe: crop, flip and rotation; batch.
+    """
+
+    def __init__(self, dataset: Dataset, data: Data, recipe: Recipe):
+        self._where = data.device
+        self._model = fresh(data, recipe)[0].to(memory_format=torch.contiguous_format)
+        self._optimiser = torch.optim.Adam(self._model.parameters(), lr=RATE)
+        tested = Dataset(dataset.test_images, dataset.test_labels, *[None] * 4)
+        workers = GPU_WORKERS if self._where.type == "cuda" else WORKERS
+        options = {"batch_size": recipe.batch, "num_workers": workers, "persistent_workers": True, "prefetch_factor": PREFETCH}
+        unchanged = recipe.model_copy(update={"augmentation": type(recipe.augmentation)()})
+        self._train = DataLoader(PilImages(dataset, recipe), shuffle=True, **options)
+        self._test = DataLoader(PilImages(tested, unchanged), **options)
+
+    def epoch(self) -> float:
+        """Train for one epoch, evaluate, and return training images per second."""
+        return len(self._train.dataset) / clock(self._epoch)
+
+    def _epoch(self) -> None:
+        self._model.train()
+        for images, labels in self._train:
+            self._optimiser.zero_grad()
+            loss = nn.functional.cross_entropy(self._model(images.to(self._where)), labels.to(self._where))
+            loss.backward()
+            self._optimiser.step()
+            loss.item()
+        self._model.eval()
+        with torch.no_grad():
+            for images, labels in self._test:
+                (self._model(images.to(self._where)).argmax(dim=1) == labels.to(self._where)).sum().item()
+
+
+def measure(quick: bool) -> Iterator[Result]:
+    """Yield a result per row."""
+    steps, repeats = (16, 2) if quick else (160, 7)
+    yield together(*setting("small", steps), repeats)
+    if not torch.cuda.is_available():
+        yield from skipped([ROW_GPU], "not yet measured: needs a GPU")
+        return
+    dataset, recipe = setting("resnet18", 40 if quick else 400)
+    where = device.choose("cuda")
+    data = Data(dataset, recipe, where)
+    theirs = AsTheThesis(dataset, data, recipe)
+    yield compare(ROW_GPU, interleave(lambda: _ours(data, recipe), theirs.epoch, repeats), f", {GPU_WORKERS} workers")
+
+
+def setting(name: str, steps: int) -> tuple[Dataset, Recipe]:
+    """Return noise for so many steps, and a recipe with the thesis's batch, optimiser and augmentation."""
+    recipe = inputs.recipe(name, 1, crop_padding=4, flip=True, rotation=ROTATION)
+    recipe = recipe.model_copy(update={"batch": BATCH, "optimiser": Adam(name="adam", lr=RATE)})
+    whole = inputs.images(steps * BATCH, 3, 32)
+    tested = slice(len(whole.train_labels) // TEST_SHARE)
+    test = (whole.train_images[tested], whole.train_labels[tested])
+    return Dataset(whole.train_images, whole.train_labels, *test, whole.class_names, whole.source_id), recipe
+
+
+def together(dataset: Dataset, recipe: Recipe, repeats: int) -> Result:
+    """Compare two of our trainings at once with one in the thesis's way."""
+    torch.set_num_threads(DEFAULT_THREADS)
+    theirs = AsTheThesis(dataset, Data(dataset, recipe, torch.device("cpu")), recipe)
+    spawn = multiprocessing.get_context("spawn")
+    start, finished = spawn.Barrier(TOGETHER + 1), spawn.Queue()
+    steps = len(dataset.train_labels) // BATCH
+    jobs = [spawn.Process(target=_job, args=(start, finished, repeats + 1, steps), daemon=True) for _ in range(TOGETHER)]
+    for job in jobs:
+        job.start()
+
+    def ours() -> float:
+        start.wait(timeout=PATIENCE)
+        return TOGETHER * len(dataset.train_labels) / clock(lambda: [finished.get(timeout=PATIENCE) for _ in jobs])
+
+    pairs = interleave(ours, theirs.epoch, repeats)
+    for job in jobs:
+        job.join()
+    return compare(ROW_CPU, pairs, f", {WORKERS} workers and {DEFAULT_THREADS} threads for its steps")
+
+
+def _job(start, finished, times: int, steps: int) -> None:
+    dataset, recipe = setting("small", steps)
+    data = Data(dataset, recipe, device.choose("cpu", 1))
+    _ours(data, recipe)
+    for _ in range(times):
+        start.wait(timeout=PATIENCE)
+        _ours(data, recipe)
+        finished.put(True)
+
+
+def _ours(data: Data, recipe: Recipe) -> float:
+    def epoch() -> None:
+        done = train.train(data, np.arange(data.train.examples), recipe, SEEDS)
+        train.test(done.model, data, recipe)
+
+    return data.train.examples / clock(epoch)
+
+
+GROUP = Group("thesis", "Training as the thesis did", HOW, (ROW_CPU, ROW_GPU), measure)
