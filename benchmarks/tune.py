@@ -78,7 +78,7 @@ def main() -> int:
     """Print the table, a line as soon as it is known."""
     options = parse()
     try:
-        dataset, _ = read(f"data/{options.dataset}/dataset.h5")
+        dataset, _ = read(inputs.ROOT / f"data/{options.dataset}/dataset.h5")
         tuned, where = split(dataset, inputs.study().seed), device.choose("auto")
         for (name, recipe), share in itertools.product(candidates(options).items(), options.share):
             print(

@@ -1,5 +1,7 @@
 """The whole chain on digits: what a finished study holds, what a user's own images need, what bad input gets."""
 
+import re
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -59,9 +61,15 @@ def test_a_score_file_says_where_it_comes_from(finished):
 
 
 def test_every_job_left_a_log(finished):
-    logs = [path.read_text() for path in (finished.folder / "results/digits/logs").rglob("*.log")]
-    assert len(logs) == 2 + 1 + 1 + 4 + 5 + 2
-    assert all(text.rstrip().endswith("INFO done") for text in logs)
+    folder = finished.folder / "results/digits/logs"
+    last = {str(path.relative_to(folder)): path.read_text().splitlines()[-1] for path in folder.rglob("*.log")}
+    assert len(last) == 2 + 1 + 1 + 4 + 5 + 2
+    assert all(" INFO done" in line for line in last.values())
+    trained = [line for name, line in last.items() if name.startswith(("train_", "sweep"))]
+    assert len(trained) == 2 + 1 + 5
+    rates = r"done: [\d,]+ images/s, \S+ TFLOP/s, \d+% of the measured peak; "
+    parts = r"time: data \d+%, compute \d+%, evaluation \d+%, files \d+%"
+    assert all(re.search(rates + parts, line) for line in trained)
 
 
 def test_the_same_study_elsewhere_gives_the_same_bytes(finished, tmp_path):
