@@ -40,7 +40,7 @@ def watch(function, kind: str, imports: tuple[str, ...]):
         spent = time.perf_counter() - begin
         if function.__name__ == "train":
             spent = result.seconds  # its loop; what it calls after each epoch counts for itself
-        elif sys._getframe(1).f_code.co_name == "train":
+        elif sys._getframe(1).f_code.co_name == "_validate":
             spent = 0.0  # inside the loop, which counts it
         seconds[kind] += spent
         return result

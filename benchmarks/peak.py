@@ -22,8 +22,8 @@ HOW = (
     "products only), times the steps per second on one resident batch of 32x32x3 images, as a share of the matrix product's rate; "
     "the two alternate after a pair to warm up. The product is a yardstick, not a limit: above 100% the convolutions "
     "run faster than the matrix product of the same library. Two floors stand behind each share: the operations over the product's "
-    "rate, and the bytes over the memory's, where only those are counted that no arrangement of the step can do without: what the "
-    "backward pass needs of the forward pass, written once and read once."
+    "rate, and the bytes over the memory's, where only what this way of computing keeps of the forward pass for the backward "
+    "pass is counted, written once and read once."
 )
 PEAK_CPU = Row(
     "peak_cpu", "Matrix product, float32, one thread", "GFLOP/s", how=f"Square matrices of side {CPU_SIDE:,}, one CPU thread."

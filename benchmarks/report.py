@@ -10,6 +10,7 @@ from pipeline_lib.storage import atomic
 
 DOCUMENT, HISTORY = Path("docs/performance.md"), Path("benchmarks/history.csv")
 NOT_YET = "not yet measured"
+FINDINGS = Path(__file__).with_name("findings.md")  # what was tried, and what follows from the figures; written by hand
 QUICK, FULL = "quick", "full"
 INTRODUCTION = """\
 # Performance
@@ -123,6 +124,7 @@ def document(groups: Iterable[Group], history: list[dict[str, str]], results: di
     where = [f"{place}. {_describe(run)}" for place, run in enumerate(runs, 1)]
     sections = [
         "\n".join(table),
+        FINDINGS.read_text().rstrip(),
         "## How each row is measured",
         "\n".join(how).rstrip(),
         "## Runs",

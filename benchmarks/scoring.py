@@ -66,9 +66,12 @@ def measure_cifar100(quick: bool) -> Iterator[Result]:
     names = [name for name in metrics.names() if metrics.load(name).NEEDS == "dynamics"]
     with tempfile.TemporaryDirectory() as folder:
         record(Path(folder), seeds, epochs, examples, classes)
-        outcomes = {name: isolated.call(__name__, "score_once", {"metric": name, "folder": folder}, 1) for name in names}
-    seconds = {name: outcome.value for name, outcome in outcomes.items()}
-    yield Result(ALL_METRICS.key, (sum(seconds.values()),), ", ".join(f"{name} {value:.1f}" for name, value in seconds.items()))
+        passes = [
+            {name: isolated.call(__name__, "score_once", {"metric": name, "folder": folder}, 1) for name in names}
+            for _ in range(1 if quick else 3)
+        ]
+    outcomes, totals = passes[-1], tuple(sum(outcome.value for outcome in each.values()) for each in passes)
+    yield Result(ALL_METRICS.key, totals, ", ".join(f"{name} {outcome.value:.1f}" for name, outcome in outcomes.items()))
     hungriest = max(outcomes, key=lambda name: outcomes[name].peak)
     yield Result(ALL_MEMORY.key, (outcomes[hungriest].peak,), hungriest)
 

@@ -16,7 +16,7 @@ import torch
 
 from benchmarks import inputs
 from pipeline_lib.analyse.statistics import share_interval
-from pipeline_lib.config import Recipe
+from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset, read
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import device
@@ -33,14 +33,18 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="python -m benchmarks.tune", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("dataset", help="of config.yaml, prepared: snakemake --cores 1 data/NAME/dataset.h5")
-    parser.add_argument("recipe", help="of config.yaml")
+    recipes = inputs.study().recipes
+    parser.add_argument("recipe", choices=recipes, metavar="recipe", help="of config.yaml")
     parser.add_argument("--batch", nargs="+", type=int, help="default: the recipe's")
     parser.add_argument("--lr", nargs="+", type=float, help="default: the recipe's")
     parser.add_argument("--epochs", type=int, help="default: the recipe's")
     parser.add_argument("--share", nargs="+", type=float, default=[1.0], help="of the fitted examples, drawn at random")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(
-        "--against", metavar="RECIPE", help="another recipe's optimiser, schedule and batch, same network and epochs"
+        "--against",
+        choices=recipes,
+        metavar="RECIPE",
+        help="another recipe's optimiser, schedule and batch, same network and epochs",
     )
     return parser.parse_args(arguments)
 
@@ -49,11 +53,11 @@ def candidates(options: argparse.Namespace) -> dict[str, Recipe]:
     """Return the recipes to compare, by what they are called in the table."""
     recipes = inputs.study().recipes
     base = recipes[options.recipe]
-    base = base.model_copy(update={"epochs": options.epochs or base.epochs})
+    base = Recipe.model_validate(plain(base) | {"epochs": options.epochs or base.epochs})
     found = {}
     for batch, lr in itertools.product(options.batch or [base.batch], options.lr or [base.optimiser.lr]):
-        optimiser = base.optimiser.model_copy(update={"lr": lr})
-        found[f"{options.recipe}, batch {batch}, lr {lr:g}"] = base.model_copy(update={"batch": batch, "optimiser": optimiser})
+        changed = plain(base) | {"batch": batch, "optimiser": plain(base.optimiser) | {"lr": lr}}
+        found[f"{options.recipe}, batch {batch}, lr {lr:g}"] = Recipe.model_validate(changed)
     if options.against:
         other = recipes[options.against]
         taken = {name: getattr(other, name) for name in ("optimiser", "schedule", "batch")}

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 PACKAGE = Path(__file__).parent
-# cannot change a number: they check settings, or move bytes to the disk and back
+# cannot change a number: they check settings, move bytes to the disk and back, or read the clock
 VALUES_ONLY = (
     *("pipeline_lib.config", "pipeline_lib.fingerprint", "pipeline_lib.job"),
-    *("pipeline_lib.storage", "pipeline_lib.seal", "pipeline_lib.resume"),
+    *("pipeline_lib.storage", "pipeline_lib.seal", "pipeline_lib.resume", "pipeline_lib.learn.speed"),
 )
 MESSAGES = ("PipelineError", "refuse", "storage.refuse")
 DIGITS = 16  # hexadecimal digits kept: 64 bits

@@ -30,7 +30,7 @@ class Checkpoint:
         seconds: age from which a new one is written.
 
     Attributes:
-        seconds: spent in writing and reading.
+        seconds: spent in writing and reading, by earlier jobs too.
     """
 
     def __init__(self, path: str | Path, identity: str, seconds: float):
@@ -57,7 +57,7 @@ class Checkpoint:
             with storage.open_h5(self.path, "") as file:
                 if file.attrs["identity"] != self._identity or set(file) != set(self._parts):
                     return 0
-                epochs = int(file.attrs["epochs"])
+                epochs, self.seconds = int(file.attrs["epochs"]), float(file.attrs["seconds"])
                 states = {name: {key: value[()] for key, value in file[name].items()} for name in self._parts}
         except storage.CannotRead:
             raise  # it may be good: nothing is trained over it
@@ -76,7 +76,7 @@ class Checkpoint:
         begin = time.perf_counter()
         arrays = {f"{name}/{key}": value for name, (state, _) in self._parts.items() for key, value in state().items()}
         try:
-            storage.write_h5(self.path, arrays, {"identity": self._identity, "epochs": epochs})
+            storage.write_h5(self.path, arrays, {"identity": self._identity, "epochs": epochs, "seconds": self.seconds})
         except (PipelineError, OSError) as error:
             log.warning("no checkpoint: %s", error)
         self.seconds += time.perf_counter() - begin

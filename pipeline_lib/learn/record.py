@@ -80,9 +80,10 @@ class _Recorder:
     def __init__(self, data: Data, recipe: Recipe, bar: tqdm):
         self._data, self._recipe, self._bar = data, recipe, bar
         epochs, examples = recipe.epochs, data.train.examples
-        self.logits = torch.empty((epochs, examples, data.classes), dtype=torch.float16)
-        self.prediction = torch.empty((epochs, examples), dtype=torch.int16)  # 8 bits would overflow past 127 classes
-        self.grand = torch.empty((epochs + 1, examples), dtype=torch.float32)
+        pinned = {"pin_memory": data.device.type == "cuda"}  # a GPU writes there without being waited for
+        self.logits = torch.empty((epochs, examples, data.classes), dtype=torch.float16, **pinned)
+        self.prediction = torch.empty((epochs, examples), dtype=torch.int16, **pinned)  # 8 bits would overflow past 127 classes
+        self.grand = torch.empty((epochs + 1, examples), dtype=torch.float32, **pinned)
         self.distance = torch.empty(examples, dtype=torch.float32)
         self.curves = {name: np.full(epochs, np.nan) for name in EPOCH_CURVES}
         self.seconds = 0.0
@@ -93,11 +94,11 @@ class _Recorder:
         wait(self._data.device)
         begin = time.perf_counter()
         clean, features = embed(model, self._data.train, self._recipe)
-        self.grand[epoch + 1] = gradient_norm(clean, features, self._data.train_labels)
+        self.grand[epoch + 1].copy_(gradient_norm(clean, features, self._data.train_labels), non_blocking=True)
         if epoch >= 0:
             largest = torch.finfo(torch.float16).max
-            self.logits[epoch] = clean.clamp(-largest, largest).half()
-            self.prediction[epoch] = clean.argmax(dim=1).to(torch.int16)
+            self.logits[epoch].copy_(clean.clamp(-largest, largest).half(), non_blocking=True)
+            self.prediction[epoch].copy_(clean.argmax(dim=1).to(torch.int16), non_blocking=True)
         if epoch == self._recipe.epochs - 1:
             self.distance[:] = distance_to_class_mean(features, self._data.train_labels, self._data.classes)
         wait(self._data.device)

@@ -46,8 +46,10 @@ class SwavFeatures:
         prototypes: (N, K) float32, scores of the prototypes (nearly cosines: unit features times unit prototypes, plus a bias).
         loss: (epochs,) mean loss; ln K means nothing learned.
         knn_epochs, knn_accuracy: when the k-nearest-neighbour accuracy on the test split was logged, and its value.
-        speed: images, floating-point operations, and where the time went; the logged accuracies count as evaluation.
-        seconds: wall-clock time of training and of the features, without the logged accuracies.
+        speed: images, floating-point operations, and where the time went; features and logged accuracies count as evaluation.
+        seconds: wall-clock time of the training, without the logged accuracies.
+        feature_seconds: of the pass that made the features.
+        feature_flops: floating-point operations of that pass.
     """
 
     features: np.ndarray
@@ -57,6 +59,8 @@ class SwavFeatures:
     knn_accuracy: np.ndarray
     speed: Speed
     seconds: float
+    feature_seconds: float
+    feature_flops: float
 
 
 class _Network(nn.Module):
@@ -152,6 +156,7 @@ class _Run:
         """Take a step on every batch of an epoch; the device is waited for at the end."""
         self.network.train()
         total = self.clock.timed("steps", self._steps)(epoch).item()
+        self.clock.add_up()
         self._losses.append(total / self._count)
         if not math.isfinite(self._losses[-1]):
             raise PipelineError(f"SwAV diverged: its loss is {self._losses[-1]} after epoch {epoch + 1}. Lower `lr` of its section")
@@ -187,12 +192,12 @@ class _Run:
         """Return the features of all training images, unless the training collapsed."""
         features, scores = (part.cpu().numpy() for part in self.clock.timed("features", forward)(self.network, self._images))
         check_collapse(self._losses[-1], scores, self._settings)
-        images, spent = self._count * self._batch * self._settings.epochs, self.clock.seconds()
-        work = self._flops.training * VIEWS * images + self._flops.forward * len(self._images)
-        compute = spent["steps"] - spent["batches"] + spent["features"]
-        speed = Speed(images, float(work), spent["batches"], compute, spent["look"], io_seconds)
+        images, spent = self._count * self._batch * self._settings.epochs, self.clock.add_up()
+        seconds = (spent["batches"], spent["steps"] - spent["batches"], spent["look"] + spent["features"], io_seconds)
+        speed = Speed(images, float(self._flops.training * VIEWS * images), *seconds)
         curves = (np.array(self._losses), np.array(self._knn_epochs), np.array(self._knn_accuracy))
-        return SwavFeatures(features, scores, *curves, speed, spent["steps"] + spent["features"])
+        work = float(self._flops.forward * len(self._images))
+        return SwavFeatures(features, scores, *curves, speed, spent["steps"], spent["features"], work)
 
 
 def check_collapse(loss: float, prototypes: np.ndarray, settings: Swav) -> None:

@@ -97,6 +97,7 @@ def train(
             taken = sum(steps[:epoch])
             rates = (schedule.rate(taken + number, epoch) for number in range(steps[epoch]))
             loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, clock.drawing("batches", batches), recipe)
+            clock.add_up()
             result.train_loss.append(_finite(loss, epoch, recipe, seeds.run))
             if len(held_out):
                 validate = clock.timed("validation", _validate)
@@ -127,7 +128,7 @@ def _resume(checkpoint: Checkpoint, result: Trained, optimiser: Optimiser, clock
 
 def _account(clock: Clock, images: int, flops: float, checkpoint: Checkpoint | None) -> tuple[float, Speed]:
     """Return the seconds of the loop and the whole account."""
-    spent = clock.seconds()
+    spent = clock.add_up()
     data, evaluation = spent["data"] + spent["batches"], spent["validation"] + spent["after"]
     speed = Speed(images, flops, data, spent["steps"] - spent["batches"], evaluation, checkpoint.seconds if checkpoint else 0.0)
     return spent["data"] + spent["steps"] + spent["validation"], speed
@@ -193,9 +194,10 @@ def predict(
 
 def test(model: nn.Module, data: Data, recipe: Recipe) -> tuple[float, list[float | None]]:
     """Return (test accuracy, test accuracy of each class; None for a class without test images), as shares."""
-    right = predict(model, data.test, recipe).argmax(dim=1) == data.test_labels
-    by_class = [right[data.test_labels == label] for label in range(data.classes)]
-    return right.double().mean().item(), [part.double().mean().item() if len(part) else None for part in by_class]
+    right = (predict(model, data.test, recipe).argmax(dim=1) == data.test_labels).cpu().numpy()
+    labels = data.test_labels.cpu().numpy()
+    by_class = [right[labels == label] for label in range(data.classes)]
+    return float(right.mean()), [float(part.mean()) if len(part) else None for part in by_class]
 
 
 def _validate(model: nn.Module, data: Data, recipe: Recipe, held_out: torch.Tensor) -> tuple[float, float]:

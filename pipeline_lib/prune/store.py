@@ -16,7 +16,9 @@ from pipeline_lib.resume import Checkpoint
 
 log = logging.getLogger("pipeline")
 
-FIELDS = ("identity", "kept", "steps", "accuracy", "class_accuracy", "seconds", "flops", "images", "peak_flops_per_second")
+# what the clock said besides `seconds`: the same training done again says something else
+CLOCKED = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds", "peak_flops_per_second")
+FIELDS = ("identity", "kept", "steps", "accuracy", "class_accuracy", "seconds", "flops", "images", *CLOCKED)
 CHECKSUM = "checksum"  # of everything else in the file
 CURVE = "epoch_accuracy"  # kept for the runs that an experiment follows from epoch to epoch
 

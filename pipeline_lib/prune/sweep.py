@@ -14,13 +14,12 @@ from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.speed import Speed, peak
 from pipeline_lib.learn.train import test, train
 from pipeline_lib.prune.plan import Planned
-from pipeline_lib.prune.store import CURVE, RunStore, identity
+from pipeline_lib.prune.store import CLOCKED, CURVE, RunStore, identity
 from pipeline_lib.resume import Checkpoint
 from pipeline_lib.rng import generator
 
 log = logging.getLogger("pipeline")
 MEASURED = ("kept", "steps", "accuracy", "seconds", "flops")
-CLOCKED = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds", "peak_flops_per_second")
 TIMES = ("seconds", *CLOCKED)  # columns that differ when the same training is done again
 
 
@@ -75,8 +74,10 @@ class Trainer:
         if finished is None:
             checkpoint = self._store.checkpoint(key, self._checkpoint_seconds)
             finished = {"identity": key, "seed": planned.seed, **self._train(kept, planned.seed, steps_of, curve, checkpoint)}
+            begin = time.perf_counter()
             self._store.put(finished)
             checkpoint.remove()
+            self.speed.io_seconds += time.perf_counter() - begin
             self.trained += 1
             log.info("trained on %d, seed %d: accuracy %.4f, run %s", finished["kept"], planned.seed, finished["accuracy"], key)
         return finished
@@ -85,7 +86,10 @@ class Trainer:
         self, kept: np.ndarray | list[np.ndarray], seed: int, steps_of: int | None, curve: bool, checkpoint: Checkpoint
     ) -> dict:
         if self._data is None:
+            begin = time.perf_counter()
             self._data = Data(self.dataset, self._recipe, self._device)
+            self.speed.io_seconds += time.perf_counter() - begin
+            self.peak = peak(self._device, self._recipe.precision)
         after_epochs = []
 
         def follow(epoch: int, model) -> None:
@@ -101,7 +105,7 @@ class Trainer:
         begin = time.perf_counter()
         accuracy, class_accuracy = test(done.model, self._data, self._recipe)
         done.speed.evaluation_seconds += time.perf_counter() - begin
-        self.peak, self.speed = peak(self._device, self._recipe.precision), self.speed + done.speed
+        self.speed += done.speed
         return {
             "kept": len(kept[-1] if isinstance(kept, list) else kept),
             "steps": done.steps,

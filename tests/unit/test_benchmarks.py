@@ -7,11 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
-from benchmarks import busy_hook, workflow
+from benchmarks import busy_hook, inputs, steps, tune, workflow
+from benchmarks.training import fresh, resident_batch
 from pipeline_lib.config import parse_study
+from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.learn import train
+from pipeline_lib.learn.feed import Data
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +30,7 @@ def test_a_quick_run_writes_the_table_the_document_and_the_history(tmp_path):
     assert "at most 5 s" in done.stdout
     document = (tmp_path / "docs/performance.md").read_text()
     assert "A trial with small sizes: its figures say nothing." in document
+    assert "## What stayed, and what did not pay" in document
     with open(tmp_path / "benchmarks/history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {"loop_small_cpu", "loop_digits_cpu"} <= {row["row"] for row in rows}
@@ -42,3 +49,40 @@ def test_the_trial_of_the_demo_is_a_valid_study(tmp_path):
 )
 def test_what_the_hook_watches_is_there(module, function):
     assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_recipes_are_compared_on_a_split_of_the_training_set_alone():
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (50, 1, 8, 8), dtype=np.uint8), np.arange(50) % 5
+    dataset = Dataset(images, labels, images[:0], labels[:0], list("abcde"), [str(i) for i in range(50)])
+    fitted = tune.split(dataset, seed=0)
+    assert len(fitted.train_labels) == 40
+    assert np.bincount(fitted.test_labels).tolist() == [2] * 5, "a fifth of every class"
+    held_out = {image.tobytes() for image in fitted.test_images}
+    assert not held_out & {image.tobytes() for image in fitted.train_images}
+    assert held_out < {image.tobytes() for image in images}
+
+
+def test_candidates_are_every_batch_with_every_rate_and_the_recipe_to_be_reached():
+    arguments = ["digits", "small_digits", "--batch", "32", "64", "--lr", "0.1", "0.2", "--against", "thesis_cifar10"]
+    found = tune.candidates(tune.parse(arguments))
+    assert [(recipe.batch, recipe.optimiser.lr) for recipe in found.values()] == [
+        *((32, 0.1), (32, 0.2), (64, 0.1), (64, 0.2)),
+        (25, 0.001),
+    ]
+    reached = found["as thesis_cifar10, batch 25"]
+    assert (reached.model, reached.width, reached.optimiser.name, reached.schedule.name) == ("small_cnn", 16, "adam", "plateau")
+
+
+def test_the_steps_of_other_ways_are_the_same_training():
+    """A ratio is worth nothing if the other way computes something else."""
+    cpu = torch.device("cpu")
+    recipe = inputs.recipe("small_digits", 1)
+    data = Data(inputs.images(2 * recipe.batch, 1, 8), recipe, cpu)
+    batch = resident_batch(data, recipe)
+    model, optimiser = fresh(data, recipe)
+    ours = [train.step(model, optimiser, recipe.optimiser.lr, *batch, recipe).item() for _ in range(3)]
+    assert ours[-1] < ours[0]
+    for way, tolerance in ((steps.plain, 1e-4), (steps.bfloat16, 0.05)):
+        step = way(*fresh(data, recipe), batch, recipe)
+        assert [float(step()) for _ in range(3)] == pytest.approx(ours, abs=tolerance), way.__name__

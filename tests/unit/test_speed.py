@@ -36,11 +36,50 @@ def test_a_clock_adds_up_each_part_and_goes_on_from_a_checkpoint(monkeypatch):
     clock = Clock(CPU)
     assert clock.timed("work", lambda a, b: a + b)(1, 2) == 3
     assert list(clock.drawing("batches", iter("ab"))) == ["a", "b"]
-    assert clock.seconds() == {"work": 1, "batches": 3}, "a second for each batch, and one to see that there are no more"
+    assert clock.add_up() == {"work": 1, "batches": 3}, "a second for each batch, and one to see that there are no more"
     later = Clock(CPU)
     later.restore(clock.state())
     later.timed("work", lambda: None)()
-    assert later.seconds() == {"work": 2, "batches": 3}
+    assert later.add_up() == {"work": 2, "batches": 3}
+
+
+def test_a_gpu_is_timed_by_its_own_events_and_waited_for_once(monkeypatch):
+    """Reading a clock on the CPU would time the launches; waiting after each would stop the GPU."""
+
+    class Event:
+        now = 0
+
+        def __init__(self, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            Event.now += 250  # milliseconds
+            self.when = Event.now
+
+        def elapsed_time(self, end):
+            return end.when - self.when
+
+    waits = []
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(speed, "wait", waits.append)
+    clock = Clock(torch.device("cuda"))
+    assert list(clock.drawing("batches", iter("abc"))) == ["a", "b", "c"]
+    clock.timed("work", lambda: None)()
+    assert not waits
+    assert clock.add_up() == {"batches": 4 * 0.25, "work": 0.25}
+    assert len(waits) == 1
+
+
+def test_a_gpu_that_is_full_has_no_yardstick(monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(speed.torch, "randn", full)
+    speed._peak.cache_clear()
+    assert np.isnan(peak(CPU, "float32"))
+    assert Speed(images=10, flops=1e9, compute_seconds=1).words(float("nan")) == (
+        "10 images/s, 0.001 TFLOP/s; time: data 0%, compute 100%, evaluation 0%, files 0%"
+    )
 
 
 def test_rates_are_those_of_the_loop_and_accounts_add_up():
@@ -62,7 +101,7 @@ def test_the_account_of_a_training_is_its_wall_clock_time(noise):
     wall = time.perf_counter() - begin
     account = done.speed
     assert account.images == 3 * 80
-    assert 4 * NAP <= account.evaluation_seconds < 4 * NAP + 0.05, "before the first step and after each of three epochs"
+    assert account.evaluation_seconds >= 4 * NAP, "before the first step and after each of three epochs"
     assert account.data_seconds > 0
     assert account.compute_seconds > 0
     assert done.seconds == pytest.approx(account.data_seconds + account.compute_seconds, abs=1e-3), "no validation split"

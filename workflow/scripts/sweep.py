@@ -1,5 +1,7 @@
 """Train on every subset that an experiment wants of one metric (or baseline), through the run store."""
 
+import time
+
 from pipeline_lib import scores, storage
 from pipeline_lib.config import CHECKPOINT_SECONDS, Recipe
 from pipeline_lib.data.dataset import read
@@ -11,7 +13,9 @@ from pipeline_lib.prune.sweep import Trainer, sweep
 
 with job(snakemake.log[0], snakemake.params.origins) as log:
     params, experiment, metric = snakemake.params, snakemake.wildcards.experiment, snakemake.wildcards.metric
+    begin = time.perf_counter()
     dataset, fingerprint = read(snakemake.input.dataset)
+    reading = time.perf_counter() - begin
     files, recipe = snakemake.input.get("scores"), Recipe.model_validate(params.recipe)
     score = scores.read(files, fingerprint, len(dataset.train_labels)) if files else None
     title = f"{experiment} of {snakemake.wildcards.dataset} by {metric}"
@@ -22,4 +26,5 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     table = sweep(trainer, planned, title, experiment in WITH_CURVE)
     storage.write_csv(snakemake.output[0], table, origin=params.origin)
     log.info("%d runs, %d of them trained now, the others from the run store", len(table), trainer.trained)
+    trainer.speed.io_seconds += reading
     log.result = trainer.speed.words(trainer.peak)

@@ -21,8 +21,9 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     if not resume.take_back(output, identity):
         recipe = Recipe.model_validate(params.recipe)
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
+        peak = speed.peak(device, recipe.precision)
         recorded = record(Data(dataset, recipe, device), recipe, Seeds(params.study_seed, "scoring", seed), checkpoint)
-        trained, peak = recorded.trained, speed.peak(device, recipe.precision)
+        trained = recorded.trained
         trained.speed.io_seconds += reading
         attrs = {
             "dataset": images,

@@ -20,8 +20,8 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     identity = fingerprint.value(images, params.upstream, params.settings, params.study_seed, params.code, device.type)
     if not resume.take_back(output, identity):
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
-        swav = train_swav(dataset, Swav.model_validate(params.settings), params.study_seed, device, checkpoint)
         peak = speed.peak(device, "auto")
+        swav = train_swav(dataset, Swav.model_validate(params.settings), params.study_seed, device, checkpoint)
         swav.speed.io_seconds += reading
         attrs = {
             "dataset": images,
@@ -32,6 +32,8 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             "code": params.code,
             "device": devices.name(device),
             "seconds": swav.seconds,
+            "recording_seconds": swav.feature_seconds,
+            "recording_flops": swav.feature_flops,
             **swav.speed.record(peak),
             "ln_k": math.log(params.settings["prototypes"]),
         }
