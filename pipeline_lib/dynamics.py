@@ -14,6 +14,7 @@ from pipeline_lib import storage
 from pipeline_lib.errors import PipelineError
 
 REBUILD = "train_seed"
+SIGN_AND_15_BITS = np.int32(-0x70002000)  # 0x8FFFE000: where the bits of a half are after the shift
 ARRAYS = ("logits", "prediction", "grand", "prototype_distance")
 
 
@@ -25,6 +26,22 @@ def check_epoch(value: int | str) -> None:
     """
     if value != "last" and not (type(value) is int and value >= 1):
         raise ValueError(f"{value!r} is not an epoch: a whole number from 1, or last")
+
+
+def single(half: np.ndarray) -> np.ndarray:
+    """Return finite float16 numbers as float32, exactly, in half the time of `astype`, which takes them one by one.
+
+    A half has 5 bits of exponent with bias 15, a single 8 with bias 127: shifted into place, it is too small by 2 to the 112.
+    Other dtypes are converted as usual.
+    """
+    if half.dtype != np.float16:
+        return half.astype(np.float32)
+    bits = half.view(np.int16).astype(np.int32)
+    bits <<= 13
+    bits &= SIGN_AND_15_BITS
+    numbers = bits.view(np.float32)
+    numbers *= np.float32(2.0**112)
+    return numbers
 
 
 class Dynamics:
@@ -60,19 +77,15 @@ class Dynamics:
 
     def logits(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 logits of one seed after one epoch (negative counts from the last)."""
-        return self._seeds[seed]["logits"][epoch].astype(np.float32)
+        return single(self._seeds[seed]["logits"][epoch])
 
     def probabilities(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 softmax of the logits."""
-        odds = self._odds(seed, epoch)
-        odds /= odds.sum(axis=1, keepdims=True)
-        return odds
-
-    def _odds(self, seed: int, epoch: int) -> np.ndarray:
-        """Return (N, C) float32 exp(logit - largest logit)."""
         z = self.logits(seed, epoch)
         z -= z.max(axis=1, keepdims=True)
-        return np.exp(z, out=z)
+        np.exp(z, out=z)
+        z /= z.sum(axis=1, keepdims=True)
+        return z
 
     def mean_probabilities(self, epochs: Iterable[int] | None = None) -> np.ndarray:
         """Return (N, C) float64 softmax, averaged over all seeds and the given epochs (None: all epochs)."""
@@ -87,8 +100,12 @@ class Dynamics:
         """Return (T, N) float64 probability of the label after every epoch."""
         rows, chosen = np.arange(self.examples), np.empty((self.epochs, self.examples))
         for epoch in range(self.epochs):
-            odds = self._odds(seed, epoch)
-            chosen[epoch] = odds[rows, self.labels] / odds.sum(axis=1)
+            z = self.logits(seed, epoch)
+            z -= z[rows, self.labels][:, None]
+            with np.errstate(
+                over="ignore"
+            ):  # of the odds against a label: its probability is then 0, as in single precision anyway
+                chosen[epoch] = 1 / np.exp(z, out=z).sum(axis=1)
         return chosen
 
     def grand(self, seed: int, epochs: int) -> np.ndarray:

@@ -88,7 +88,7 @@ def test_probabilities_of_the_label_and_their_mean():
     read = Dynamics([recorded(0), recorded(1)], LABELS)
     everything = np.array([[read.probabilities(seed, epoch) for epoch in range(EPOCHS)] for seed in range(2)])
     rows = np.arange(EXAMPLES)
-    assert np.array_equal(read.label_probabilities(1), everything[1][:, rows, LABELS])
+    assert read.label_probabilities(1) == pytest.approx(everything[1][:, rows, LABELS], rel=1e-6)
     assert read.mean_probabilities() == pytest.approx(everything.mean(axis=(0, 1)))
     assert read.mean_probabilities([2]) == pytest.approx(everything[:, 2].mean(axis=0))
     assert read.mean_probabilities(iter([0, 2])) == pytest.approx(everything[:, [0, 2]].mean(axis=(0, 1)))
@@ -183,3 +183,22 @@ def test_a_file_with_other_arrays_is_refused(tmp_path, arrays, what):
     storage.write_h5(tmp_path / "seed0.h5", arrays, {"dataset": "fingerprint"})
     with pytest.raises(PipelineError, match=rf"seed0\.h5: {what}.*\(rule train_seed\)"):
         open_source(tmp_path / "seed0.h5")
+
+
+def test_every_finite_half_becomes_the_same_number():
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)]
+    assert len(halves) == 2**16 - 2 * 2**10
+    found = dynamics.single(halves)
+    assert found.dtype == np.float32
+    assert np.array_equal(found, halves.astype(np.float32))
+    assert np.array_equal(np.signbit(found), np.signbit(halves)), "minus zero stays what it is"
+    assert np.array_equal(dynamics.single(halves.astype(np.float64)), halves.astype(np.float32)), "others as usual"
+
+
+def test_a_label_that_no_model_believes_in_has_probability_zero_and_warns_nobody(recwarn):
+    seed = recorded(0) | {"logits": np.full((1, 2, 3), -60_000, dtype=np.float16)}
+    seed["logits"][0, :, 0] = 60_000
+    found = Dynamics([seed], np.array([1, 0])).label_probabilities(0)
+    assert found.tolist() == [[0, 1]]
+    assert not recwarn.list
