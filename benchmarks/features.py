@@ -13,8 +13,8 @@ from pipeline_lib.learn.swav import train_swav
 
 HOW = (
     "`pipeline_lib.learn.swav.train_swav` on the digits data set with the settings that config.yaml gives it: the share of "
-    "forward pass, backward pass and optimiser in its own account of its time; the rest are the views and the logged kNN "
-    "accuracies. The first training warms up."
+    "forward pass, backward pass and optimiser in its own account of its time; the rest are the views, the logged kNN "
+    "accuracies and the features in the end. The first training warms up."
 )
 ROW = Row("swav_digits", "SwAV of digits, share of its time in steps", "%", "", "One CPU thread.")
 GPU_ROW = Row("swav_gpu", "SwAV of digits, share of its time in steps, GPU", "%")

@@ -2,7 +2,8 @@
 
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -167,10 +168,25 @@ def alone(row: Row, dataset: Dataset, recipe: Recipe, where: torch.device, repea
 def together(dataset: Dataset, recipe: Recipe, repeats: int) -> Result:
     """Compare two trainings at once with one that is fed by a loader."""
     usual = Usual(dataset, Data(dataset, recipe, device.choose("cpu", 1)), recipe)
+    pairs = at_once(partial(_epochs_of, len(dataset.train_labels), recipe), len(dataset.train_labels), usual.epoch, repeats)
+    return compare(ROW_MACHINE, pairs, f", {WORKERS} workers and 1 thread for its steps")
+
+
+def at_once(prepare: Callable[[], Callable[[], object]], images: int, theirs: Callable[[], float], repeats: int) -> list:
+    """Measure trainings at once in processes of their own, in turn with something else.
+
+    Args:
+        prepare: returns what a process does again and again; itself a function that another process can import.
+        images: that each process trains on in one go.
+        theirs: returns the images per second of the other side.
+        repeats: pairs after one to warm up.
+
+    Returns:
+        Pairs of images per second: all processes together, the other side.
+    """
     spawn = multiprocessing.get_context("spawn")  # as the pipeline's jobs: processes that share nothing
     start, finished = spawn.Barrier(TOGETHER + 1), spawn.Queue()
-    arguments = (start, finished, repeats + 1, len(dataset.train_labels), recipe)
-    jobs = [spawn.Process(target=_job, args=arguments, daemon=True) for _ in range(TOGETHER)]
+    jobs = [spawn.Process(target=_job, args=(start, finished, repeats + 1, prepare), daemon=True) for _ in range(TOGETHER)]
     for job in jobs:
         job.start()
 
@@ -180,22 +196,26 @@ def together(dataset: Dataset, recipe: Recipe, repeats: int) -> Result:
 
     def ours() -> float:
         start.wait(timeout=PATIENCE)
-        return TOGETHER * len(dataset.train_labels) / clock(wait_for_all)
+        return TOGETHER * images / clock(wait_for_all)
 
-    pairs = interleave(ours, usual.epoch, repeats)
+    pairs = interleave(ours, theirs, repeats)
     for job in jobs:
         job.join()
-    return compare(ROW_MACHINE, pairs, f", {WORKERS} workers and 1 thread for its steps")
+    return pairs
 
 
-def _job(start, finished, times: int, examples: int, recipe: Recipe) -> None:
+def _job(start, finished, times: int, prepare: Callable[[], Callable[[], object]]) -> None:
     """One of the trainings at once: begin with the others, tell when done."""
-    data = Data(inputs.images(examples, 3, 32), recipe, device.choose("cpu", 1))
-    our_epoch(data, recipe)  # what is imported or allocated at the first step is not to be waited for
+    train_once = prepare()
+    train_once()  # what is imported or allocated at the first step is not to be waited for
     for _ in range(times):
         start.wait(timeout=PATIENCE)
-        our_epoch(data, recipe)
+        train_once()
         finished.put(True)
+
+
+def _epochs_of(examples: int, recipe: Recipe) -> Callable[[], object]:
+    return partial(our_epoch, Data(inputs.images(examples, 3, 32), recipe, device.choose("cpu", 1)), recipe)
 
 
 def compare(row: Row, pairs: list[tuple[float, float]], note: str) -> Result:

@@ -12,6 +12,7 @@ from benchmarks.inputs import ROOT
 
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "faiss-cpu", "snakemake")
 GIB = 2**30
+BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # instructions for it, as Linux lists them
 
 
 def describe() -> str:
@@ -25,12 +26,20 @@ def describe() -> str:
 
 def processor() -> str:
     """Return the processor's name as the system gives it."""
+    return _listed("model name") or platform.processor() or platform.machine()
+
+
+def computes_in_bfloat16() -> bool:
+    """Return whether the processor has arithmetic of its own for bfloat16."""
+    flags = (_listed("flags") or _listed("Features")).split()
+    return any(name in flags for name in BFLOAT16)
+
+
+def _listed(name: str) -> str:
+    """Return what the system says of its first processor under this name, or ""."""
     listing = Path("/proc/cpuinfo")
-    if listing.exists():
-        for line in listing.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    lines = listing.read_text().splitlines() if listing.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 def versions() -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from benchmarks import inputs
+from benchmarks import inputs, machine
 from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
 from benchmarks.training import fresh, resident_batch
 from pipeline_lib.config import Recipe
@@ -34,7 +34,6 @@ COMPILED_ROWS = (
 )
 BFLOAT_ROW = Row("bfloat16_small_cpu", "Steps of `small`, bfloat16 / float32", "x", "", BFLOAT)
 GPU_ROW = Row("compiled_resnet18_gpu", "Steps of `resnet18`, compiled / as they are, GPU", "x", "", COMPILED)
-NATIVE_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # in /proc/cpuinfo
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def measure(quick: bool) -> Iterator[Result]:
         yield compare(row, case, cpu, plain, ours_first=True)
     for case, row in zip(cases, COMPILED_ROWS, strict=True):
         yield compare(row, case, cpu, compiled)
-    if _computes_in_bfloat16():
+    if machine.computes_in_bfloat16():
         yield compare(BFLOAT_ROW, cases[0], cpu, bfloat16)
     else:
         yield from skipped([BFLOAT_ROW], "not measured: this CPU has no bfloat16 arithmetic")
@@ -144,15 +143,6 @@ def bfloat16(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Calla
     """Return the pipeline's step in bfloat16."""
     coarse = recipe.model_copy(update={"precision": "bfloat16"})
     return lambda: train.step(model, optimiser, recipe.optimiser.lr, *batch, coarse)
-
-
-def _computes_in_bfloat16() -> bool:
-    try:
-        with open("/proc/cpuinfo") as file:
-            flags = next((line.split() for line in file if line.startswith(("flags", "Features"))), [])
-    except OSError:
-        return False
-    return any(name in flags for name in NATIVE_BFLOAT16)
 
 
 GROUP = Group("steps", "Steps computed in other ways", HOW, (*PLAIN_ROWS, *COMPILED_ROWS, BFLOAT_ROW, GPU_ROW), measure)

@@ -1,7 +1,7 @@
 """The pipeline's training against the way the thesis trained, written afresh from its description, at the same batch."""
 
-import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from benchmarks import inputs
-from benchmarks.loader import DEFAULT_THREADS, GPU_WORKERS, PATIENCE, PREFETCH, ROTATION, TOGETHER, WORKERS, PilImages, compare
+from benchmarks.loader import DEFAULT_THREADS, GPU_WORKERS, PREFETCH, ROTATION, WORKERS, PilImages, at_once, compare
 from benchmarks.result import Group, Result, Row, clock, interleave, skipped
 from benchmarks.training import SEEDS, fresh
 from pipeline_lib.config import Adam, Recipe
@@ -110,31 +110,14 @@ def together(row: Row, dataset: Dataset, recipe: Recipe, repeats: int, threads: 
     """Compare two of our trainings at once with one in the thesis's way, whose steps take `threads`."""
     torch.set_num_threads(threads)
     theirs = AsTheThesis(dataset, Data(dataset, recipe, torch.device("cpu")), recipe)
-    spawn = multiprocessing.get_context("spawn")
-    start, finished = spawn.Barrier(TOGETHER + 1), spawn.Queue()
-    steps = len(dataset.train_labels) // BATCH
-    jobs = [spawn.Process(target=_job, args=(start, finished, repeats + 1, steps), daemon=True) for _ in range(TOGETHER)]
-    for job in jobs:
-        job.start()
-
-    def ours() -> float:
-        start.wait(timeout=PATIENCE)
-        return TOGETHER * len(dataset.train_labels) / clock(lambda: [finished.get(timeout=PATIENCE) for _ in jobs])
-
-    pairs = interleave(ours, theirs.epoch, repeats)
-    for job in jobs:
-        job.join()
+    examples = len(dataset.train_labels)
+    pairs = at_once(partial(_epochs_of, examples // BATCH), examples, theirs.epoch, repeats)
     return compare(row, pairs, f", {WORKERS} workers and {threads} thread{'s' * (threads > 1)} for its steps")
 
 
-def _job(start, finished, times: int, steps: int) -> None:
+def _epochs_of(steps: int) -> Callable[[], object]:
     dataset, recipe = setting("small", steps)
-    data = Data(dataset, recipe, device.choose("cpu", 1))
-    _ours(data, recipe)
-    for _ in range(times):
-        start.wait(timeout=PATIENCE)
-        _ours(data, recipe)
-        finished.put(True)
+    return partial(_ours, Data(dataset, recipe, device.choose("cpu", 1)), recipe)
 
 
 def _ours(data: Data, recipe: Recipe) -> float:

@@ -102,9 +102,7 @@ class Dynamics:
         for epoch in range(self.epochs):
             z = self.logits(seed, epoch)
             z -= z[rows, self.labels][:, None]
-            with np.errstate(
-                over="ignore"
-            ):  # of the odds against a label: its probability is then 0, as in single precision anyway
+            with np.errstate(over="ignore"):  # odds beyond all numbers: the probability is 0
                 chosen[epoch] = 1 / np.exp(z, out=z).sum(axis=1)
         return chosen
 

@@ -10,6 +10,7 @@ from pipeline_lib import storage
 from pipeline_lib.analyse.statistics import share_interval, values_at
 from pipeline_lib.analyse.sweeps import BASELINES, VARIANT
 from pipeline_lib.errors import PipelineError, one_of
+from pipeline_lib.prune.store import CLOCKED
 
 SOURCES = {"dynamics": "ensemble", "features": "features", "clusters": "clusters"}  # folder of a file -> what it holds
 PRICES = tuple(f"{source}_{unit}" for source in SOURCES.values() for unit in ("seconds", "flops"))
@@ -19,8 +20,8 @@ COLUMNS = (
     *("relative_cost", "trainings_to_break_even", *PRICES),
 )
 TRAINED = {"dynamics": "ensemble", "features": "SwAV"}  # folder of files that account for their own speed -> in words
-PARTS = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds")
-ACCOUNT = ("images", "flops", *PARTS, "peak_flops_per_second")
+PARTS = tuple(name for name in CLOCKED if name.endswith("_seconds"))
+ACCOUNT = ("images", "flops", *CLOCKED)
 SPEED_COLUMNS = (
     *("what", "trainings", "images_per_second", "tflops_per_second", "share_of_peak"),
     *("data", "compute", "evaluation", "files", "seconds"),

@@ -43,13 +43,12 @@ class SmallCnn(nn.Module):
 
     def __init__(self, channels: int, size: int, classes: int, width: int):
         super().__init__()
-        self.convolutions, self.norms, halvings = nn.ModuleList(), nn.ModuleList(), 0
+        self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
         while size > SMALLEST_MAP:
             self._add(channels, width)
-            channels, width, size, halvings = width, 2 * width, size // 2, halvings + 1
-        width = channels if halvings else width
+            channels, width, size = width, 2 * width, size // 2
+        width = channels if self.norms else width
         self._add(channels, width)
-        self._halvings = halvings
         self.fc = nn.Linear(width * size * size, classes)
 
     def _add(self, channels: int, width: int) -> None:
@@ -62,7 +61,7 @@ class SmallCnn(nn.Module):
         x = images
         for layer, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             x = convolution(x)
-            if layer < self._halvings:
+            if layer < len(self.norms) - 1:
                 x = torch.max_pool2d(x, 2)  # before the normalisation: a quarter of the memory traffic, same receptive field
             x = torch.relu_(norm(x))
         return self.fc(x.permute(0, 2, 3, 1).flatten(1))  # channels last, as they lie: no copy

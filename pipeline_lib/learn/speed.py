@@ -3,6 +3,7 @@
 The yardstick is the device's own matrix product, measured beside the training in the precision that the training computes in.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -133,7 +134,7 @@ class Speed:
         parts = {"data": self.data_seconds, "compute": self.compute_seconds, "evaluation": self.evaluation_seconds}
         parts["files"] = self.io_seconds
         split = ", ".join(f"{name} {value / sum(parts.values()):.0%}" for name, value in parts.items())
-        share = f", {self.flops_per_second / peak:.0%} of the measured peak" if peak == peak else ""
+        share = f", {self.flops_per_second / peak:.0%} of the measured peak" if not math.isnan(peak) else ""
         return f"{self.images_per_second:,.0f} images/s, {self.flops_per_second / TERA:.3g} TFLOP/s{share}; time: {split}"
 
 

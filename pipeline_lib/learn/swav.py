@@ -122,9 +122,8 @@ class _Run:
         from lightly.loss import SwaVLoss
 
         self._dataset, self._settings, self._device = dataset, settings, device
-        self._images, self._test_images = (
-            torch.from_numpy(part).to(device) for part in (dataset.train_images, dataset.test_images)
-        )
+        self._images = torch.from_numpy(dataset.train_images).to(device)
+        self._test_images = torch.from_numpy(dataset.test_images).to(device)
         examples, channels, height, width = self._images.shape
         if height != width:
             raise PipelineError(f"SwAV needs square images, these are {height} x {width}")

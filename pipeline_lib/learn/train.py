@@ -90,23 +90,23 @@ def train(
     follow = clock.timed("after", after_epoch or (lambda epoch, model: None))
     if not done:
         follow(-1, model)
-    for epoch, fitted in enumerate(by_epoch):
-        # of an epoch that is done too: the orders and changes of the next ones are drawn after its own
-        batches = clock.timed("data", feed.epoch)(fitted, images[epoch], steps[epoch])
-        if epoch >= done:
-            taken = sum(steps[:epoch])
-            rates = (schedule.rate(taken + number, epoch) for number in range(steps[epoch]))
-            loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, clock.drawing("batches", batches), recipe)
-            clock.add_up()
-            result.train_loss.append(_finite(loss, epoch, recipe, seeds.run))
-            if len(held_out):
-                validate = clock.timed("validation", _validate)
-                result.validation_loss[epoch], result.validation_accuracy[epoch] = validate(model, data, recipe, held_out)
+    for epoch in range(done):  # the orders and changes of the next ones are drawn after their own
+        feed.epoch(by_epoch[epoch], images[epoch], steps[epoch])
         schedule.after_epoch(result.validation_loss[epoch])
-        if epoch >= done:
-            follow(epoch, model)
-            if checkpoint and epoch < recipe.epochs - 1:
-                checkpoint.after(epoch + 1)
+    for epoch in range(done, recipe.epochs):
+        batches = clock.timed("data", feed.epoch)(by_epoch[epoch], images[epoch], steps[epoch])
+        taken = sum(steps[:epoch])
+        rates = (schedule.rate(taken + number, epoch) for number in range(steps[epoch]))
+        loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, clock.drawing("batches", batches), recipe)
+        clock.add_up()
+        result.train_loss.append(_finite(loss, epoch, recipe, seeds.run))
+        if len(held_out):
+            validate = clock.timed("validation", _validate)
+            result.validation_loss[epoch], result.validation_accuracy[epoch] = validate(model, data, recipe, held_out)
+        schedule.after_epoch(result.validation_loss[epoch])
+        follow(epoch, model)
+        if checkpoint and epoch < recipe.epochs - 1:
+            checkpoint.after(epoch + 1)
     result.seconds, result.speed = _account(clock, sum(images), float(flops.training * sum(images)), checkpoint)
     return result
 
