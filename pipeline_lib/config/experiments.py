@@ -1,6 +1,6 @@
 """The experiments: which subsets are trained on, how often, and by which metrics."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, Tag, model_validator
 
@@ -138,4 +138,10 @@ class Experiments(Section):
     label_noise: LabelNoise = LabelNoise()
 
 
-SWEPT = tuple(name for name, field in Experiments.model_fields.items() if issubclass(field.annotation, Experiment))
+def _is_swept(annotation: type) -> bool:
+    """Whether a section trains on subsets; one that may be null counts as what it is otherwise."""
+    kinds = get_args(annotation) or (annotation,)
+    return any(issubclass(kind, Experiment) for kind in kinds)
+
+
+SWEPT = tuple(name for name, field in Experiments.model_fields.items() if _is_swept(field.annotation))

@@ -64,7 +64,8 @@ class Study(Section):
             self._check_metric(name)
         for where, experiments in self._experiments():
             for experiment in SWEPT:
-                self._check_swept(f"{where}.{experiment}.metrics", getattr(experiments, experiment))
+                if getattr(experiments, experiment) is not None:
+                    self._check_swept(f"{where}.{experiment}.metrics", getattr(experiments, experiment))
         for name in self.datasets:
             self._check_noisy(name)
         return self
@@ -161,6 +162,10 @@ class Study(Section):
         if section.experiments is not None or not isinstance(section, Derived):
             return section.experiments or self.experiments
         return self.experiments_of(section.base).model_copy(update={"label_noise": LabelNoise()})
+
+    def swept(self, dataset: str) -> list[str]:
+        """Return the experiments that a data set trains for: all but those whose section is null."""
+        return [name for name in SWEPT if getattr(self.experiments_of(dataset), name) is not None]
 
     def swept_metrics(self, dataset: str, experiment: str) -> list[str]:
         """Return the metrics that an experiment trains by, without the baselines."""

@@ -9,6 +9,7 @@ from pipeline_lib import metrics as metric_files
 from pipeline_lib.report import captions, summary
 from pipeline_lib.report.build import UNFOLDED, Figure, Listing, Meta, Section, Table, excerpt
 from pipeline_lib.report.provenance import DataFacts
+from pipeline_lib.report.words import Caption
 
 FIRST = ("index", "file", "label", "suggested_label")  # columns of the ranking that are shown first
 RANK = "_rank"  # ends the name of a metric's column of ranks
@@ -85,7 +86,7 @@ def _figures(study: Study, section: str) -> list[Figure]:
     return [_figure(name, study.figures[name], words[name]) for name in names]
 
 
-def _figure(name: str, drawn: Drawn, caption: captions.Caption) -> Figure:
+def _figure(name: str, drawn: Drawn, caption: Caption) -> Figure:
     return Figure(name, caption, caption.behind(drawn.table), drawn.png, excerpt(caption.title, drawn.table, drawn.path))
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.report.captions import Caption
+from pipeline_lib.report.words import Caption
 
 FOLDER = Path(__file__).parent
 ROWS = 200  # of a table, at most: a few screens; the whole table lies beside the report

@@ -3,13 +3,9 @@
 Written for a reader who never saw the code. The order of `SECTIONS` and, inside a section, of `CAPTIONS` is the order of the page.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import pandas as pd
-
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.report import behind
+from pipeline_lib.report.words import Caption, Heading
 
 # section -> heading, first paragraph
 SECTIONS = {
@@ -32,39 +28,18 @@ SECTIONS = {
         "untouched test set. The baselines are a random choice of as many examples, and all data.",
     ),
     "noise": ("Label noise", "What wrong labels do to the experiments, and how well the metrics find them."),
+    "diet": (
+        "When difficulty shows, and why it matters",
+        "How early in a training, and from how many trainings, the scores can be told; and what hard examples do to the "
+        "landscape of the loss.",
+    ),
+    "balance": ("Unequal classes", "What unequal classes do to trainings and to pruning, and what helps against it."),
+    "robustness": ("Robustness", "How networks that were trained on less withstand small changes made to fool them."),
     "cost": ("Cost", "What scoring and training take, and when pruning saves anything."),
     "claims": ("Claims", "The conclusions of the thesis that this pipeline follows, judged by what was computed here."),
     "ranking": ("Ranking", "Every training example with its scores and ranks: what to look at first in one's own data."),
     "more": ("Further tables", "Tables of the study without a figure of their own."),
 }
-
-
-@dataclass(frozen=True)
-class Caption:
-    """The words of one figure.
-
-    Attributes:
-        section: key of `SECTIONS`.
-        title: a few words.
-        paragraph: what was done.
-        axes: what is on the axes, or in rows and columns.
-        behind: the figure's table -> what stands behind a point and what the bars mean.
-    """
-
-    section: str
-    title: str
-    paragraph: str
-    axes: str
-    behind: Callable[[pd.DataFrame], str]
-
-
-@dataclass(frozen=True)
-class Heading:
-    """The words of a table without a figure."""
-
-    section: str
-    title: str
-    paragraph: str
 
 
 BASELINES_DRAWN = "Dashed: random; dotted: all data."

@@ -18,6 +18,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.report import behind, captions, provenance, summary
 from pipeline_lib.report.assemble import Drawn, meta, sections
 from pipeline_lib.report.build import ROWS, Figure, Listing, Meta, Section, Table, build, cell, excerpt, image
+from pipeline_lib.report.words import Caption
 from tests.unit import reports
 
 VOID = {"meta", "img"}
@@ -84,7 +85,7 @@ def test_names_from_the_data_cannot_become_markup():
 
 
 def test_a_hostile_figure_caption_and_data_set_name_are_escaped():
-    words = captions.Caption("data", reports.HOSTILE, reports.HOSTILE, f'">{reports.HOSTILE}', behind.points)
+    words = Caption("data", reports.HOSTILE, reports.HOSTILE, f'">{reports.HOSTILE}', behind.points)
     figure = Figure("tsne", words, reports.HOSTILE, reports.png(), Table("t", pd.DataFrame({"<i>": ["<u>"]}), 1))
     made = Page(build([Section("one", "<em>", "<em>", [figure, Listing("<em>", "<em>")])], Meta("<em>", [("<em>", "<em>")])))
     assert len(made.of("script")) == 1

@@ -197,8 +197,20 @@ def sweep_scores(wildcards):
     return {"scores": f"results/{wildcards.dataset}/scores/{wildcards.metric}.h5"}
 
 
-def drawn_metrics(dataset, experiment):
+def experiment_settings(dataset, experiment):
+    """The section of an experiment, as a data set has it."""
     dataset_section(dataset)  # names the accepted ones if there is no such data set
+    section = getattr(study.experiments_of(dataset), experiment)
+    if section is None:
+        raise WorkflowError(
+            f"datasets.{dataset}.experiments has no section {experiment}, and the study's has none: name it there to switch "
+            f"the experiment on (`{experiment}: {{}}` takes the defaults)"
+        )
+    return plain(section)
+
+
+def drawn_metrics(dataset, experiment):
+    experiment_settings(dataset, experiment)  # says so if there is no such data set, or the experiment is off
     return [*study.swept_metrics(dataset, experiment), *BASELINES]
 
 
@@ -212,7 +224,7 @@ def examples_of(dataset):
 
 def check_sizes(dataset, experiment):
     """What the data set and its recipe cannot serve is said before any job runs."""
-    values, settings = recipe(dataset, "training"), plain(getattr(study.experiments_of(dataset), experiment))
+    values, settings = recipe(dataset, "training"), experiment_settings(dataset, experiment)
     counts, metrics = examples_of(dataset), study.swept_metrics(dataset, experiment)
     what = f"{experiment} of {dataset} by {', '.join(metrics)}"
     try:
@@ -253,9 +265,14 @@ def wrong_share(dataset):
     return study.datasets[noisy_twin(dataset)].flip_labels
 
 
+# What the report holds only where a data set asks for it: functions dataset -> names. The rules of each part add their own.
+OPTIONAL_FIGURES, OPTIONAL_TABLES = [], []
+
+
 def report_figures(dataset):
     """The figures of a data set's report; each has its table beside it."""
     dataset_section(dataset)
+    optional = [name for names in OPTIONAL_FIGURES for name in names(dataset)]
     area = [] if area_shares_lacking(dataset) else ["area"]
     noise = ["label_noise", "noise_detection"] if study.experiments_of(dataset).label_noise.noisy else []
     examples = [f"examples/{metric}" for metric in study.metrics if metric not in BASELINES]
@@ -263,11 +280,11 @@ def report_figures(dataset):
         *("augmentations", "distributions", "reliability", "correlation_pearson", "correlation_spearman"),
         *("data_map", "tsne", "elbow", *examples),
         *("sliding_window", "prune_fixed", "prune_easiest", *area, "prune_hardest", "prune_stratified"),
-        *("clusters", "curriculum", *noise, "cost"),
+        *("clusters", "curriculum", *noise, "cost", *optional),
     ]
 
 
 def report_tables(dataset):
     """The tables of a data set's report that have no figure."""
     dataset_section(dataset)
-    return ["speed", "claims", "ranking"]
+    return ["speed", "claims", "ranking", *(name for names in OPTIONAL_TABLES for name in names(dataset))]

@@ -100,7 +100,7 @@ UNUSED_BY_RANDOM = UNUSED | {"starts", "strata", "cutoffs"}
 
 
 def sweep_settings(dataset, experiment, metric):
-    settings = plain(getattr(study.experiments_of(dataset), experiment))
+    settings = experiment_settings(dataset, experiment)
     if metric == "full":
         return {"seeds": settings["seeds"]}
     unused = UNUSED_BY_RANDOM if metric == "random" else UNUSED

@@ -31,7 +31,7 @@ def report_lineage(dataset):
             ensemble_lineage(name),
             clusters_step(name, elbow_features(), "elbow").lineage,
             scores_lineage(name),
-            sweeps_lineage(name, *SWEPT),
+            sweeps_lineage(name, *study.swept(name)),
         ]
         for name in filter(None, (dataset, noisy))
     ]
