@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.config.cluster import Cluster
 from pipeline_lib.config.datasets import Dataset, Derived
-from pipeline_lib.config.experiments import SWEPT, Experiment, Experiments, LabelNoise
+from pipeline_lib.config.experiment import Experiment
+from pipeline_lib.config.experiments import SWEPT, Experiments, LabelNoise
 from pipeline_lib.config.recipes import Ensemble, Recipe, Swav
 from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, Name, Section
 from pipeline_lib.errors import one_of

@@ -1,0 +1,45 @@
+"""What all experiments have in common."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag, model_validator
+
+from pipeline_lib.config.section import Section, word_or
+
+Metrics = Annotated[
+    Annotated[list[str], Field(min_length=1), Tag("(other)")] | Annotated[Literal["all"], Tag("(word)")],
+    word_or(list, ("all",), "a list of metrics"),
+    Field(description="`all`: every configured metric but the baseline `random`"),
+]
+InnerShare = Annotated[float, Field(gt=0, lt=1)]
+
+
+def _once(key: str, values: list) -> None:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise ValueError(f"{key}: {value} is given twice")
+
+
+class Experiment(Section):
+    """What every experiment says about its trainings."""
+
+    seeds: Annotated[int, Field(ge=1, description="trainings per point")] = 3
+    metrics: Metrics = "all"
+    balanced: Annotated[
+        list[bool],
+        Field(min_length=1, description="true: the rule inside every class, so that all lose the same share; both are drawn"),
+    ] = [False]
+    budget: Annotated[
+        list[Literal["epochs", "steps"]],
+        Field(min_length=1, description="epochs: fewer examples, fewer steps; steps: as many as on all data; both are drawn"),
+    ] = ["epochs"]
+    missing_classes: Annotated[
+        Literal["error", "allow"], Field(description="what to do when a class has no example in a kept subset")
+    ] = "error"
+
+    @model_validator(mode="after")
+    def _nothing_twice(self) -> "Experiment":
+        for key in ("starts", "shares", "k", "metrics", "balanced", "budget"):
+            if isinstance(getattr(self, key, None), list):
+                _once(key, getattr(self, key))
+        return self
