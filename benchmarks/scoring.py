@@ -92,6 +92,7 @@ def record(folder: Path, seeds: int, epochs: int, examples: int, classes: int) -
             "prediction": logits.argmax(axis=2).astype(np.int16),
             "grand": rng.random((epochs + 1, examples), dtype=np.float32),
             "prototype_distance": rng.random(examples, dtype=np.float32),
+            "training_logits": rng.normal(size=(epochs, examples, 2)).astype(np.float32),
         }
         write(folder / f"seed{seed}.h5", arrays, curves, {"dataset": DATASET})
 

@@ -15,7 +15,7 @@ from pipeline_lib.errors import PipelineError
 
 REBUILD = "train_seed"
 SIGN_AND_15_BITS = np.int32(-0x70002000)  # 0x8FFFE000: where the bits of a half are after the shift
-ARRAYS = ("logits", "prediction", "grand", "prototype_distance")
+ARRAYS = ("logits", "prediction", "grand", "prototype_distance", "training_logits")
 
 
 def check_epoch(value: int | str) -> None:
@@ -48,8 +48,9 @@ class Dynamics:
     """Read the dynamics of several seeds, one epoch at a time, never the whole.
 
     Args:
-        seeds: per seed a mapping with "logits" (T, N, C), "prediction" (T, N), "grand" (T + 1, N) and "prototype_distance"
-            (N,): an open file or plain arrays. The last two may be missing as long as nobody asks for them.
+        seeds: per seed a mapping with "logits" (T, N, C), "prediction" (T, N), "grand" (T + 1, N), "prototype_distance" (N,)
+            and "training_logits" (T, N, 2): an open file or plain arrays. The last three may be missing as long as nobody asks
+            for them.
         labels: (N,) integer class of each example.
 
     Raises:
@@ -114,6 +115,13 @@ class Dynamics:
         """Return (N,) float32 distance from the final features to the mean feature of the label's examples."""
         return np.asarray(self._seeds[seed]["prototype_distance"][:])
 
+    def training_logits(self, seed: int) -> np.ndarray:
+        """Return (T, N, 2) float32 logits of the label and of the best other class, when the example was trained on.
+
+        Of the augmented image, before the step that it took part in; NaN where it was held out for validation.
+        """
+        return np.asarray(self._seeds[seed]["training_logits"][:])
+
     def predictions(self, seed: int) -> np.ndarray:
         """Return (T, N) predicted classes, exact (taken before the logits were rounded)."""
         return np.asarray(self._seeds[seed]["prediction"][:])
@@ -157,6 +165,7 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
         if len(shape) != 3 or shape[1] != len(labels):
             raise storage.refuse(path, f"has logits of shape {shape} for {len(labels)} examples", REBUILD)
         fitting = {"prediction": shape[:2], "grand": (shape[0] + 1, shape[1]), "prototype_distance": shape[1:2]}
+        fitting["training_logits"] = (*shape[:2], 2)
         for name, expected in fitting.items():
             if file[name].shape != expected:
                 raise storage.refuse(path, f"has logits of shape {shape} and {name} of shape {file[name].shape}", REBUILD)

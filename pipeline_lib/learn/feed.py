@@ -82,10 +82,14 @@ class Feed:
         data: the data set on its device.
         recipe: batch and augmentation.
         seeds: determine orders and augmentation.
+
+    Attributes:
+        index: (M,) positions of the images of the epoch that was handed out last, in the order of its batches.
     """
 
     def __init__(self, data: Data, recipe: Recipe, seeds: Seeds):
         self._data, self._recipe = data, recipe
+        self.index = torch.empty(0, dtype=torch.int64)
         self._orders, self._changes = generator(*seeds, "order"), generator(*seeds, "augmentation")
         self._left: tuple[torch.Tensor, augment.Draw] | None = None
         self._last_fitted: np.ndarray | None = None
@@ -108,8 +112,8 @@ class Feed:
             more, its_change = self._pass(fitted)
             index, change = torch.cat([index, more]), change.then(its_change)
         self._left = (index[images:], change.at(slice(images, None))) if len(index) > images else None
-        self._last_fitted = fitted
-        return batches(self._data, index[:images], change, self._recipe, steps)
+        self._last_fitted, self.index = fitted, index[:images]
+        return batches(self._data, self.index, change, self._recipe, steps)
 
     def _pass(self, fitted: np.ndarray) -> tuple[torch.Tensor, augment.Draw]:
         """Return the examples in a new order and what happens to each."""

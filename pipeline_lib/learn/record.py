@@ -21,6 +21,7 @@ from pipeline_lib.learn.train import Trained, loss_and_accuracy, predict, train
 from pipeline_lib.resume import Checkpoint, State
 
 log = logging.getLogger("pipeline")
+BY_EPOCH = ("logits", "prediction", "training_logits")  # arrays with one row for every epoch
 EPOCH_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 
 
@@ -33,7 +34,9 @@ class Recorded:
             logits (T, N, C) float16;
             prediction (T, N) int16, the exact argmax before rounding to half precision;
             grand (T + 1, N) float32, the norm of the last layer's gradient: row 0 before any step, row t after epoch t;
-            prototype_distance (N,) float32, from the final features to their mean over the examples of the same label.
+            prototype_distance (N,) float32, from the final features to their mean over the examples of the same label;
+            training_logits (T, N, 2) float32, of the label and of the best other class, when the example was trained on: of the
+            augmented image, before the step. NaN for those held out for validation.
         curves: name in EPOCH_CURVES -> (T,) float64; NaN where there is no such split.
         trained: the training's record.
         seconds: wall-clock time of all passes over the training examples that made the arrays.
@@ -62,7 +65,7 @@ def record(data: Data, recipe: Recipe, seeds: Seeds, checkpoint: Checkpoint | No
         if checkpoint:
             checkpoint.add("records", recorder.state, recorder.restore)
         everything = np.arange(data.train.examples)
-        trained = train(data, everything, recipe, seeds, after_epoch=recorder.after_epoch, checkpoint=checkpoint)
+        trained = train(data, everything, recipe, seeds, after_epoch=recorder.after_epoch, checkpoint=checkpoint, watch=recorder.watch)
     recorder.curves["validation_loss"][:] = trained.validation_loss
     recorder.curves["validation_accuracy"][:] = trained.validation_accuracy
     arrays = {
@@ -70,6 +73,7 @@ def record(data: Data, recipe: Recipe, seeds: Seeds, checkpoint: Checkpoint | No
         "prediction": recorder.prediction.numpy(),
         "grand": recorder.grand.numpy(),
         "prototype_distance": recorder.distance.numpy(),
+        "training_logits": recorder.training_logits.numpy(),
     }
     return Recorded(arrays, recorder.curves, trained, recorder.seconds)
 
@@ -85,6 +89,7 @@ class _Recorder:
         self.prediction = torch.empty((epochs, examples), dtype=torch.int16, **pinned)  # 8 bits would overflow past 127 classes
         self.grand = torch.empty((epochs + 1, examples), dtype=torch.float32, **pinned)
         self.distance = torch.empty(examples, dtype=torch.float32)
+        self.training_logits = torch.full((epochs, examples, 2), float("nan"))
         self.curves = {name: np.full(epochs, np.nan) for name in EPOCH_CURVES}
         self.seconds = 0.0
         self._done = 0
@@ -107,17 +112,24 @@ class _Recorder:
         if epoch >= 0:
             self._follow(epoch, model, clean)
 
+    def watch(self, epoch: int, index: torch.Tensor, logits: torch.Tensor) -> None:
+        """Keep two of the logits that the examples at `index` (M,) had when they were trained on: (M, classes)."""
+        labels = self._data.train_labels[index][:, None]
+        own = logits.gather(1, labels)
+        others = logits.scatter(1, labels, float("-inf")).amax(dim=1, keepdim=True)
+        self.training_logits[epoch, index.cpu()] = torch.cat([own, others], dim=1).cpu()
+
     def state(self) -> dict[str, np.ndarray]:
         """Return everything recorded so far."""
         done = self._done
-        arrays = {name: getattr(self, name)[:done].numpy() for name in ("logits", "prediction")}
+        arrays = {name: getattr(self, name)[:done].numpy() for name in BY_EPOCH}
         curves = {name: curve[:done] for name, curve in self.curves.items()}
         return {**arrays, "grand": self.grand[: done + 1].numpy(), **curves, "seconds": np.array(self.seconds)}
 
     def restore(self, state: State) -> None:
         """Take over what another recorder of the same training had recorded."""
         self._done = done = len(state["logits"])
-        for name in ("logits", "prediction", "grand"):
+        for name in (*BY_EPOCH, "grand"):
             getattr(self, name)[: len(state[name])] = torch.from_numpy(state[name])
         for name, curve in self.curves.items():
             curve[:done] = state[name]

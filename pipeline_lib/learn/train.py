@@ -54,6 +54,7 @@ def train(
     steps_of: int | None = None,
     after_epoch: Callable[[int, nn.Module], None] | None = None,
     checkpoint: Checkpoint | None = None,
+    watch: Callable[[int, torch.Tensor, torch.Tensor], None] | None = None,
 ) -> Trained:
     """Train one model on a subset of the training set.
 
@@ -68,6 +69,8 @@ def train(
             is not the loop's.
         checkpoint: where an interrupted training left its state, and this one leaves its own; on a CPU the result is the same
             to the last bit.
+        watch: called before `after_epoch` with (epoch, positions (M,), logits (M, classes) float32): what the model answered
+            to the augmented images of the epoch, each before the step that it took part in.
 
     Returns:
         The trained model and its record.
@@ -97,13 +100,16 @@ def train(
         batches = clock.timed("data", feed.epoch)(by_epoch[epoch], images[epoch], steps[epoch])
         taken = sum(steps[:epoch])
         rates = (schedule.rate(taken + number, epoch) for number in range(steps[epoch]))
-        loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, clock.drawing("batches", batches), recipe)
+        answers = [] if watch else None
+        loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, clock.drawing("batches", batches), recipe, answers)
         clock.add_up()
         result.train_loss.append(_finite(loss, epoch, recipe, seeds.run))
         if len(held_out):
             validate = clock.timed("validation", _validate)
             result.validation_loss[epoch], result.validation_accuracy[epoch] = validate(model, data, recipe, held_out)
         schedule.after_epoch(result.validation_loss[epoch])
+        if watch:
+            clock.timed("after", watch)(epoch, feed.index, torch.cat(answers).float())
         follow(epoch, model)
         if checkpoint and epoch < recipe.epochs - 1:
             checkpoint.after(epoch + 1)
@@ -140,20 +146,30 @@ def build(data: Data, recipe: Recipe, seeds: Seeds) -> nn.Module:
     return models.build(recipe.model, data.train.channels, data.train.height, data.classes, recipe.width, init)
 
 
-def _one_epoch(model: nn.Module, optimiser: Optimiser, rates: Iterator[float], feed: Iterator, recipe: Recipe) -> float:
+def _one_epoch(
+    model: nn.Module, optimiser: Optimiser, rates: Iterator[float], feed: Iterator, recipe: Recipe, answers: list | None
+) -> float:
     """Take a step on every batch and return the mean loss of the epoch; the device is waited for only at its end."""
     model.train()
     losses, sizes = [], []
     for rate, (images, labels) in zip(rates, feed, strict=True):
-        losses.append(step(model, optimiser, rate, images, labels, recipe))
+        losses.append(step(model, optimiser, rate, images, labels, recipe, answers))
         sizes.append(len(labels))
     return np.average(torch.stack(losses).tolist(), weights=sizes)
 
 
-def step(model: nn.Module, optimiser: Optimiser, rate: float, images, labels, recipe: Recipe) -> torch.Tensor:
-    """Take one optimiser step at the given learning rate and return the batch's mean loss, left on the device."""
+def step(
+    model: nn.Module, optimiser: Optimiser, rate: float, images, labels, recipe: Recipe, answers: list | None = None
+) -> torch.Tensor:
+    """Take one optimiser step at the given learning rate and return the batch's mean loss, left on the device.
+
+    The logits that the loss was computed of are appended to `answers`, if given.
+    """
     with autocast(images.device, recipe.precision):
-        loss = nn.functional.cross_entropy(model(images), labels, label_smoothing=recipe.label_smoothing)
+        logits = model(images)
+        loss = nn.functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+    if answers is not None:
+        answers.append(logits.detach())
     loss.backward()
     optimiser.step(rate)
     return loss.detach()

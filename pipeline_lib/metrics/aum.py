@@ -3,7 +3,8 @@
     score_i = - mean over seeds and epochs of ( z_{e,t,i,y} - max_{k != y} z_{e,t,i,k} )
 
 Source: Pleiss et al. 2020. They read the margin off the augmented training batches as they pass and stop before the first
-drop of the learning rate; here it is read off the clean pass after each of all epochs. High in theirs is easy, here hard.
+drop of the learning rate; here it is read off the clean pass after each of all epochs (`aum_training`: off the batches). High in
+theirs is easy, here hard.
 """
 
 import numpy as np

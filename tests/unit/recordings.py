@@ -24,6 +24,13 @@ GRAND = [  # (seed, epochs trained, example)
 ]
 DISTANCE = [[1, 2, 3, 4], [1, 2, 3, 7], [1, 2, 9, 4]]  # (seed, example)
 
+HELD_OUT = (np.nan, np.nan)
+TRAINING = [  # (seed, epoch, example): logit of the label, best other logit
+    [[(1, 0), (0, 1), (2, 2), (1, 0)], [(3, 0), (0, 1), (2, 5), HELD_OUT]],
+    [[(1, 0), (0, 2), (2, 2), HELD_OUT], [(3, 1), (0, 1), (2, 5), HELD_OUT]],
+    [[(1, 1), (0, 3), (2, 2), (1, 4)], [(3, 0), (0, 1), (2, 5), (9, 4)]],
+]
+
 
 def by_hand() -> Dynamics:
     """3 seeds x 2 epochs x 4 examples x 3 classes."""
@@ -33,8 +40,9 @@ def by_hand() -> Dynamics:
             "prediction": np.array(predicted, dtype=np.int16),
             "grand": np.array(grand, dtype=np.float32),
             "prototype_distance": np.array(distance, dtype=np.float32),
+            "training_logits": np.array(training, dtype=np.float32),
         }
-        for last, predicted, grand, distance in zip(LAST, PREDICTED, GRAND, DISTANCE, strict=True)
+        for last, predicted, grand, distance, training in zip(LAST, PREDICTED, GRAND, DISTANCE, TRAINING, strict=True)
     ]
     return Dynamics(seeds, LABELS)
 
@@ -46,6 +54,7 @@ def invented(examples=200, seeds=4, epochs=5, classes=6, seed=0, order=None) -> 
     logits = rng.normal(size=(seeds, epochs, examples, classes)) * 3
     grand = rng.random((seeds, epochs + 1, examples))
     distance = rng.random((seeds, examples))
+    training = rng.normal(size=(seeds, epochs, examples, 2))
     order = np.arange(examples) if order is None else order
     return Dynamics(
         [
@@ -54,16 +63,22 @@ def invented(examples=200, seeds=4, epochs=5, classes=6, seed=0, order=None) -> 
                 "prediction": z[:, order].argmax(axis=2).astype(np.int16),
                 "grand": g[:, order],
                 "prototype_distance": d[order],
+                "training_logits": t[:, order],
             }
-            for z, g, d in zip(logits, grand, distance, strict=True)
+            for z, g, d, t in zip(logits, grand, distance, training, strict=True)
         ],
         labels[order],
     )
 
 
 def of_logits(logits, labels) -> Dynamics:
-    """Dynamics of (seed, epoch, example, class) logits and what follows from them alone."""
-    return Dynamics([{"logits": z, "prediction": z.argmax(axis=2)} for z in np.asarray(logits, dtype=float)], np.asarray(labels))
+    """Dynamics of (seed, epoch, example, class) logits and what follows from them alone, as if nothing was augmented."""
+    labels, seeds = np.asarray(labels), []
+    for z in np.asarray(logits, dtype=float):
+        own = np.arange(z.shape[2]) == labels[:, None]
+        training = np.stack([z[:, own], np.where(own, -np.inf, z).max(axis=2)], axis=2)
+        seeds.append({"logits": z, "prediction": z.argmax(axis=2), "training_logits": training})
+    return Dynamics(seeds, labels)
 
 
 def of_label_probabilities(trajectories) -> Dynamics:

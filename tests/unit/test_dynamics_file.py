@@ -20,6 +20,7 @@ def recorded(seed, epochs=EPOCHS, examples=EXAMPLES, classes=CLASSES):
         "prediction": logits.argmax(axis=2).astype(np.int16),
         "grand": np.random.default_rng(seed).random((epochs + 1, examples), dtype=np.float32),
         "prototype_distance": np.random.default_rng(seed).random(examples, dtype=np.float32),
+        "training_logits": np.random.default_rng(seed).normal(size=(epochs, examples, 2)).astype(np.float32),
     }
 
 
@@ -99,6 +100,7 @@ def test_what_the_trainings_recorded_of_gradients_and_features():
     assert np.array_equal(read.grand(1, 0), recorded(1)["grand"][0])
     assert np.array_equal(read.grand(1, EPOCHS), recorded(1)["grand"][EPOCHS])
     assert np.array_equal(read.prototype_distance(1), recorded(1)["prototype_distance"])
+    assert np.array_equal(read.training_logits(1), recorded(1)["training_logits"])
 
 
 def test_a_subset_of_the_seeds_is_an_ensemble_of_its_own():
@@ -172,7 +174,7 @@ def test_the_file_that_does_not_fit_is_the_one_that_is_named(write, shape, what)
 @pytest.mark.parametrize(
     ("arrays", "what"),
     [
-        ({"logits": recorded(0)["logits"]}, "lacks prediction, grand, prototype_distance"),
+        ({"logits": recorded(0)["logits"]}, "lacks prediction, grand, prototype_distance, training_logits"),
         (recorded(0) | {"prediction": np.zeros((2, 5))}, r"has logits of shape \(3, 5, 4\) and prediction of shape \(2, 5\)"),
         (recorded(0) | {"grand": np.zeros((3, 5))}, r"has logits of shape \(3, 5, 4\) and grand of shape \(3, 5\)"),
         (recorded(0) | {"prototype_distance": np.zeros(4)}, r"has logits .* and prototype_distance of shape \(4,\)"),

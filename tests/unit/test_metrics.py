@@ -23,6 +23,8 @@ EXPECTED = {
     "forget": [0, 2 / 3, 2, 2 / 3],
     # the label leads by 0 after the first epoch; after the last by ln 8; by -ln 2, ln 2, -ln 2; by -ln 6; by ln 18, ln .75, ln 18
     "aum": [-log(8) / 2, log(2) / 6, log(6) / 2, -(2 * log(18) + log(0.75)) / 6],
+    # example 0 leads by 1, 3, 1, 2, 0, 3; example 1 by -1, -1, -2, -1, -3, -1; example 3 where it was trained on by 1, -3, 5
+    "aum_training": [-10 / 6, 9 / 6, 9 / 6, -1],
     # mean over both epochs and all seeds, label against the next: 17/30 to 13/60; 1/3 to 1/3; 13/60 to 7/15; 31/60 to 1/4
     "margin": [-log(34 / 13), 0, log(28 / 13), -log(31 / 15)],
     # the label has 1/3 after the first epoch; after the last .8; 1/3 on average; .1; .7 on average
@@ -44,7 +46,7 @@ EXPECTED = {
     "prototype": [1, 2, 5, 5],
 }
 PARAMETERS = {"dyn_unc": {"window": 2}}  # its default does not fit into two epochs
-SIGNED = ("aum", "margin", "student_teacher")
+SIGNED = ("aum", "aum_training", "margin", "student_teacher")
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -64,6 +64,7 @@ def test_every_array_has_its_shape_and_type(recorded):
         "prediction": ((EPOCHS, TRAIN), np.int16),
         "grand": ((EPOCHS + 1, TRAIN), np.float32),
         "prototype_distance": ((TRAIN,), np.float32),
+        "training_logits": ((EPOCHS, TRAIN, 2), np.float32),
     }
     assert tuple(recorded.curves) == EPOCH_CURVES
 
@@ -134,6 +135,36 @@ def test_prototype_distance_is_that_to_the_mean_of_the_own_class(data, recorded)
     means = np.array([features[labels == label].mean(axis=0) for label in range(3)])
     expected = np.linalg.norm(features - means[labels], axis=1)
     assert recorded.arrays["prototype_distance"] == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_training_logits_are_those_before_the_step_that_the_example_took_part_in(data):
+    """One batch an epoch and no augmentation: those of the first epoch are the untrained model's, in training mode."""
+    settings = recipe(batch=TRAIN, augmentation={})
+    kept = record(data, settings, SEEDS).arrays["training_logits"]
+    untrained, labels = build(data, settings, SEEDS).train(), data.train_labels
+    with torch.no_grad():
+        logits = untrained(data.train.clean(torch.arange(TRAIN))).numpy()
+    for example, row in enumerate(logits):
+        others = np.delete(row, labels[example])
+        assert kept[0, example] == pytest.approx([row[labels[example]], others.max()], abs=1e-4)
+    assert not np.allclose(kept[0], kept[1])
+
+
+def test_training_logits_of_augmented_images_make_up_the_loss():
+    """Of two classes the two logits say the whole loss: log(1 + exp(other - own)), over the batches as they were drawn."""
+    two = Data(blobs(classes=2), recipe(), CPU)
+    recorded = record(two, recipe(), SEEDS)
+    kept = recorded.arrays["training_logits"].astype(np.float64)
+    loss = np.log1p(np.exp(kept[..., 1] - kept[..., 0])).mean(axis=1)
+    assert loss == pytest.approx(recorded.trained.train_loss, rel=1e-5)
+
+
+def test_an_example_that_validates_has_no_training_logits(data):
+    settings = recipe(schedule={"name": "plateau", "validation": 0.2})
+    arrays = record(data, settings, SEEDS).arrays["training_logits"]
+    held_out = np.isnan(arrays).all(axis=(0, 2))
+    assert held_out.sum() == TRAIN / 5
+    assert np.isfinite(arrays[:, ~held_out]).all()
 
 
 def test_distance_to_the_class_mean_by_hand_with_a_class_that_has_no_example():
