@@ -170,6 +170,8 @@ def _kept(experiment: str, metric: str, settings: dict) -> list:
     match experiment:
         case "sliding_window":
             return [exact(settings["size"])] * (1 if metric == "random" else len(settings["starts"]))
+        case "relabel":  # nearly all data: without the doubted labels, and without as many others
+            return [1, 1]
         case "curriculum":  # has the budget of all examples, however it begins
             return [1] * (1 if metric == "random" else 2)
     return [1 - exact(share) for share in pruned(settings)]

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 LEAD = 4  # times as probable as the given label; measured on digits_noisy and cifar10_small_noisy (docs/results.md)
+AND_RULE = "; "  # between the rules that flagged one example
 RULE = (
     f"another class is at least {LEAD} times as probable as the given label (mean over seeds and epochs of the models that were "
     "trained on these labels)"
@@ -72,3 +73,26 @@ def ranking(
     columns["suggested_label"] = np.where(flag, names[suggested], "")
     columns["rule"] = np.where(flag, rule, "")
     return pd.DataFrame(columns)
+
+
+def below_cut_off(table: pd.DataFrame, votes: pd.DataFrame, percentile: float) -> pd.DataFrame:
+    """Add what the threshold examples say of every label to a ranking.
+
+    Args:
+        table: as made by `ranking`.
+        votes: as made by `pipeline_lib.analyse.threshold.votes`.
+        percentile: of the threshold examples' AUM that is the cut-off.
+
+    Returns:
+        The table with `below_threshold` (bool) and `threshold_votes` (share of the trainings against the label, 0..1) before the
+        rule, which says of both flags why they were set, the reasons separated by `AND_RULE`.
+    """
+    flag = votes["below_threshold"].to_numpy(dtype=bool)
+    words = (
+        f"its AUM is no higher than {percentile:g}% of the threshold examples', which have a class that nothing supports (more "
+        "than half of the trainings with threshold examples)"
+    )
+    found = table.assign(below_threshold=flag, threshold_votes=votes["votes"].to_numpy())
+    rule = found.pop("rule")
+    both = np.where((rule != "") & flag, AND_RULE, "")
+    return found.assign(rule=rule + both + np.where(flag, words, ""))

@@ -16,6 +16,9 @@ class Recipes(Section):
 
     scoring: str = "small"
     training: str = "small"
+    threshold: Annotated[
+        str | None, Field(description="of the trainings with threshold examples; null: no learned cut-off for wrong labels")
+    ] = None
 
 
 class DatasetSection(Section):

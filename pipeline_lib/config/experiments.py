@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, Tag, model_validator
 
 from pipeline_lib.config.experiment import Experiment, InnerShare
+from pipeline_lib.config.labels import Relabel
 from pipeline_lib.config.section import Positive, PositiveShare, Section, Share, word_or
 
 Clusters = Annotated[
@@ -87,6 +88,7 @@ class LabelNoise(Section):
     noisy: Annotated[str | None, Field(description="the data set with the wrong labels: `base:` this one, and `flip_labels:`")] = (
         None
     )
+    kinds: Annotated[list[str], Field(description="data sets with wrong labels of several kinds, for `noise_cutoff`")] = []
 
 
 class Experiments(Section):
@@ -100,6 +102,8 @@ class Experiments(Section):
     clusters: ClusterCounts = ClusterCounts()
     curriculum: Curriculum = Curriculum()
     label_noise: LabelNoise = LabelNoise()
+    # beyond the thesis; null: not done
+    relabel: Relabel | None = None
 
 
 def _is_swept(annotation: type) -> bool:
@@ -109,3 +113,4 @@ def _is_swept(annotation: type) -> bool:
 
 
 SWEPT = tuple(name for name, field in Experiments.model_fields.items() if _is_swept(field.annotation))
+BEYOND = tuple(name for name, field in Experiments.model_fields.items() if field.default is None)  # of the thesis: off unless named

@@ -10,8 +10,9 @@ from pipeline_lib import metrics as metric_files
 from pipeline_lib.config.cluster import Cluster
 from pipeline_lib.config.datasets import Dataset, Derived
 from pipeline_lib.config.experiment import Experiment
-from pipeline_lib.config.experiments import SWEPT, Experiments, LabelNoise
-from pipeline_lib.config.recipes import Ensemble, Recipe, Swav
+from pipeline_lib.config.experiments import BEYOND, SWEPT, Experiments, LabelNoise
+from pipeline_lib.config.labels import Threshold
+from pipeline_lib.config.recipes import Constant, Ensemble, Recipe, Steps, Swav
 from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, Name, Section
 from pipeline_lib.errors import one_of
 
@@ -37,6 +38,7 @@ class Study(Section):
     recipes: Annotated[dict[Name, Recipe], Field(min_length=1)]
     swav: dict[Name, Swav] = {}
     ensemble: Ensemble = Ensemble()
+    threshold: Threshold = Threshold()
     metrics: Annotated[dict[Name, Parameters], Field(min_length=1)]
     experiments: Experiments = Experiments()
     cluster: Cluster = Cluster()
@@ -54,6 +56,8 @@ class Study(Section):
     def _names_exist(self) -> "Study":
         for name, dataset in self.datasets.items():
             for purpose, recipe in dataset.recipes:
+                if recipe is None:
+                    continue
                 _known(recipe, self.recipes, f"datasets.{name}.recipes.{purpose}", "recipe")
             if dataset.swav is not None:
                 _known(dataset.swav, self.swav, f"datasets.{name}.swav", "swav section")
@@ -69,6 +73,7 @@ class Study(Section):
                     self._check_swept(f"{where}.{experiment}.metrics", getattr(experiments, experiment))
         for name in self.datasets:
             self._check_noisy(name)
+            self._check_relabel(name)
         return self
 
     def _experiments(self) -> Iterator[tuple[str, Experiments]]:
@@ -98,6 +103,37 @@ class Study(Section):
         for setting in ("size", "starts", "budget", "balanced"):
             if getattr(clean, setting) != getattr(wrong, setting):
                 raise ValueError(f"{key}: {noisy} should have the sliding_window.{setting} of {name}, so that only labels differ")
+
+    def _check_relabel(self, name: str) -> None:
+        """What is left out of a training, or compared, must be known or asked for."""
+        experiments, where = self.experiments_of(name), f"datasets.{name}"
+        for number, kind in enumerate(experiments.label_noise.kinds):
+            key = f"{where}.experiments.label_noise.kinds.{number}"
+            _known(kind, self.datasets, key, "data set")
+            if name not in self.bases_of(kind) or not self.knows_wrong_labels(kind):
+                raise ValueError(f"{key}: {kind} should have `base: {name}` and `flip_labels:`")
+            if self.datasets[kind].recipes.threshold is None:
+                raise ValueError(f"{key}: {kind} should name a recipe under `recipes.threshold`")
+        by = experiments.relabel.by if experiments.relabel else []
+        if "threshold" in by and self.datasets[name].recipes.threshold is None:
+            raise ValueError(f"{where}.experiments.relabel.by: threshold needs a recipe under {where}.recipes.threshold")
+        if "truth" in by and not self.knows_wrong_labels(name):
+            raise ValueError(
+                f"{where}.experiments.relabel.by: truth needs labels that were made wrong (`flip_labels:`); leave it out"
+            )
+
+    def bases_of(self, name: str) -> list[str]:
+        """Return the data sets that a derived one comes from, the nearest first; those that exist."""
+        found = []
+        while isinstance(self.datasets.get(name), Derived) and name not in found:
+            name = self.datasets[name].base
+            found.append(name)
+        return found
+
+    def knows_wrong_labels(self, name: str) -> bool:
+        """Whether labels of a data set, or of one that it comes from, were made wrong on purpose."""
+        sections = [self.datasets[each] for each in (name, *self.bases_of(name)) if each in self.datasets]
+        return any(isinstance(section, Derived) and section.flip_labels is not None for section in sections)
 
     def _check_bases(self, name: str) -> None:
         seen = [name]
@@ -158,21 +194,43 @@ class Study(Section):
         return self.datasets[dataset].ensemble or self.ensemble
 
     def experiments_of(self, dataset: str) -> Experiments:
-        """Return the experiments of a data set: the study's, with the keys that its own section, or its base's, changes."""
+        """Return the experiments of a data set: the study's, with the keys that its own section, or its base's, changes.
+
+        A derived data set takes from its base what the thesis had, not what the base does besides.
+        """
         section = self.datasets[dataset]
         if section.experiments is not None or not isinstance(section, Derived):
             return section.experiments or self.experiments
-        return self.experiments_of(section.base).model_copy(update={"label_noise": LabelNoise()})
+        return self.experiments_of(section.base).model_copy(update={"label_noise": LabelNoise(), **dict.fromkeys(BEYOND)})
 
     def swept(self, dataset: str) -> list[str]:
         """Return the experiments that a data set trains for: all but those whose section is null."""
         return [name for name in SWEPT if getattr(self.experiments_of(dataset), name) is not None]
+
+    def baselines(self, experiment: str) -> tuple[str, ...]:
+        """Return the baselines that stand beside an experiment's metrics; some bring random subsets of their own."""
+        return ("full",) if experiment == "relabel" else BASELINES
+
+    def rate_drops(self, dataset: str) -> str:
+        """Return why the learning rate of the trainings with threshold examples should stay, if it does not; or ""."""
+        name = self.datasets[dataset].recipes.threshold
+        recipe = self.recipes[name] if name else None
+        stays = recipe is None or isinstance(recipe.schedule, Constant)
+        if stays or (isinstance(recipe.schedule, Steps) and min(recipe.schedule.epochs, default=recipe.epochs) >= recipe.epochs):
+            return ""
+        return (
+            f"recipes.{name}.schedule: {recipe.schedule.name} lowers the learning rate, and then wrong labels are learnt by heart "
+            f"and their AUM rises to that of right ones. For datasets.{dataset}.recipes.threshold choose a recipe whose rate "
+            f"stays (`schedule: {{name: constant}}`)"
+        )
 
     def swept_metrics(self, dataset: str, experiment: str) -> list[str]:
         """Return the metrics that an experiment trains by, without the baselines."""
         settings = getattr(self.experiments_of(dataset), experiment)
         if experiment == "clusters":
             return [f"km_{settings.features}_{k}" for k in settings.k]
+        if experiment == "relabel":
+            return list(settings.by)
         return [name for name in self.metrics if name not in BASELINES] if settings.metrics == "all" else list(settings.metrics)
 
 

@@ -151,6 +151,18 @@ def read_corruption(path: str | Path) -> tuple[np.ndarray, str]:
         return file["train/labels"][:] != file["train/true_labels"][:], _fingerprint(file, path)
 
 
+def read_truth(path: str | Path) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Return ((N,) training labels, (N,) bool whether each is wrong or None where that is not known, fingerprint).
+
+    Raises:
+        PipelineError: the file is missing, damaged or not a data set.
+    """
+    with storage.open_h5(path, REBUILD, ARRAYS) as file:
+        labels = file["train/labels"][:]
+        wrong = labels != file["train/true_labels"][:] if "train/true_labels" in file else None
+        return labels, wrong, _fingerprint(file, path)
+
+
 def _fingerprint(file: h5py.File, path: str | Path) -> str:
     if "fingerprint" not in file.attrs:
         raise storage.refuse(path, "lacks its fingerprint", REBUILD)

@@ -65,7 +65,9 @@ def record(data: Data, recipe: Recipe, seeds: Seeds, checkpoint: Checkpoint | No
         if checkpoint:
             checkpoint.add("records", recorder.state, recorder.restore)
         everything = np.arange(data.train.examples)
-        trained = train(data, everything, recipe, seeds, after_epoch=recorder.after_epoch, checkpoint=checkpoint, watch=recorder.watch)
+        trained = train(
+            data, everything, recipe, seeds, after_epoch=recorder.after_epoch, checkpoint=checkpoint, watch=recorder.watch
+        )
     recorder.curves["validation_loss"][:] = trained.validation_loss
     recorder.curves["validation_accuracy"][:] = trained.validation_accuracy
     arrays = {

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.prune import select
+from pipeline_lib.prune import flags, select
 from pipeline_lib.prune.select import exact
 from pipeline_lib.prune.sizes import curriculum, enough, pruned
 from pipeline_lib.rng import generator
@@ -70,7 +70,7 @@ def plan(
     Args:
         experiment: its name in config.yaml.
         metric: its name; or "random" (a fresh random order for every seed) or "full".
-        score: (N,) higher = harder; None for a baseline.
+        score: (N,) higher = harder; of the experiment `relabel` 1 for a doubted label, 0 for the others; None for a baseline.
         settings: the experiment's section.
         recipe: for the batch, and the epochs of a curriculum.
         dataset: for labels and class names.
@@ -120,6 +120,10 @@ def _subsets(
             sizes = curriculum(settings, recipe.epochs, what)
             for point, direction in [(NO_POINT, order)] if at_random else [("easiest", order), ("hardest", order[::-1])]:
                 yield point, _growing(direction, sizes, labels)
+        case "relabel":
+            kept = np.flatnonzero(request.score == 0)
+            yield flags.WITHOUT, kept
+            yield flags.AT_RANDOM, np.sort(request.rng.permutation(len(order))[: len(kept)])
         case "prune_stratified" if not at_random:
             for share, cutoff in zip(pruned(settings), settings["cutoffs"], strict=True):
                 rule = (settings["strata"], cutoff, request.rng, labels)

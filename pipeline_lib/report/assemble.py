@@ -6,12 +6,14 @@ import pandas as pd
 import yaml
 
 from pipeline_lib import metrics as metric_files
+from pipeline_lib.analyse.ranking import AND_RULE
 from pipeline_lib.report import captions, summary
 from pipeline_lib.report.build import UNFOLDED, Figure, Listing, Meta, Section, Table, excerpt
 from pipeline_lib.report.provenance import DataFacts
 from pipeline_lib.report.words import Caption
 
 FIRST = ("index", "file", "label", "suggested_label")  # columns of the ranking that are shown first
+BELOW = ("below_threshold", "threshold_votes")  # columns that a ranking has where there are threshold examples
 RANK = "_rank"  # ends the name of a metric's column of ranks
 
 
@@ -103,18 +105,26 @@ def _tables(study: Study, section: str) -> list[Table]:
 
 
 def _ranking(table: pd.DataFrame, path: str) -> list[Table]:
-    """Two views of the ranking: the doubted labels and the hardest examples, both hardest first by the first metric."""
+    """Views of the ranking, hardest first by the first metric: the doubted labels, by either rule, and the hardest examples."""
     ranks = [name for name in table.columns if name.endswith(RANK) and name.removesuffix(RANK) in table.columns]
     ordered = table.sort_values(ranks[0], kind="stable")
     flag = ordered["likely_mislabelled"].astype(bool)
     first = [name for name in FIRST if flag.any() or name != "suggested_label"]
-    others = [*ranks, *(name for name in table.columns if name not in (*FIRST, *ranks, "likely_mislabelled", "rule"))]
+    shown = (*FIRST, *ranks, "likely_mislabelled", *BELOW, "rule")
+    others = [*ranks, *(name for name in table.columns if name not in shown)]
+    below = [name for name in BELOW if name in table.columns]
     words = f"The hardest by {ranks[0].removesuffix(RANK)} first; rank 1 is the hardest."
-    hardest = excerpt("Hardest", ordered[[*first, "likely_mislabelled", *others]], path, words, opened=True)
-    if not flag.any():
-        return [hardest]
-    words += f" The rule: {ordered.loc[flag, 'rule'].iloc[0]}."
-    return [excerpt("Likely mislabelled", ordered.loc[flag, [*first, *others]], path, words, opened=True), hardest]
+    found = [excerpt("Hardest", ordered[[*first, "likely_mislabelled", *below, *others]], path, words, opened=True)]
+    if below and ordered[BELOW[0]].any():
+        rows = ordered[ordered[BELOW[0]].astype(bool)].sort_values(BELOW[1], ascending=False, kind="stable")
+        rule = f" The rule: {rows['rule'].iloc[0].split(AND_RULE)[-1]}."
+        columns = [*first, BELOW[1], "likely_mislabelled", *others]
+        found.insert(0, excerpt("Below the learned cut-off", rows[columns], path, words + rule, opened=True))
+    if flag.any():
+        rule = f" The rule: {ordered.loc[flag, 'rule'].iloc[0].split(AND_RULE)[0]}."
+        columns = [*first, *below, *others]
+        found.insert(0, excerpt("Likely mislabelled", ordered.loc[flag, columns], path, words + rule, opened=True))
+    return found
 
 
 def _per_class(facts: DataFacts) -> Table:

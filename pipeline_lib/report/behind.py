@@ -72,3 +72,17 @@ def pictures(table: pd.DataFrame) -> str:
         return f"{table['index'].nunique()} training images, {len(table)} pictures."
     counts = table.groupby("group", sort=False).size()
     return "; ".join(f"{group}: {count}" for group, count in counts.items()) + "."
+
+
+def one_training(table: pd.DataFrame) -> str:
+    """Say how many examples a training with threshold examples was recorded of, from `part` and `count`."""
+    counts = table.dropna(subset=["part"]).groupby("part", sort=False)["count"].sum()
+    return "One of the trainings: " + "; ".join(f"{part}: {int(count):,}" for part, count in counts.items()) + "."
+
+
+def flagged(table: pd.DataFrame) -> str:
+    """Say what the bootstrap went over."""
+    return (
+        f"{table['dataset'].nunique()} data sets, one set of trainings each; bars are 95% bootstrap intervals over the examples, "
+        "not over trainings: wrong and right labels are drawn apart."
+    )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.analyse import area
+from pipeline_lib.analyse.ranking import AND_RULE
 from pipeline_lib.analyse.sweeps import BASELINES
 from pipeline_lib.report.build import Points
 
@@ -64,10 +65,15 @@ def mislabelled(ranking: pd.DataFrame, wrong: np.ndarray | None) -> str:
     """
     flag = ranking["likely_mislabelled"].to_numpy(dtype=bool)
     text = f"{flag.sum():,} of {len(flag):,} training examples ({_percent(flag.mean(), 1)}) are likely mislabelled"
-    text += f": {ranking.loc[flag, 'rule'].iloc[0]}." if flag.any() else "."
+    text += f": {ranking.loc[flag, 'rule'].iloc[0].split(AND_RULE)[0]}." if flag.any() else "."
+    below = ranking["below_threshold"].to_numpy(dtype=bool) if "below_threshold" in ranking else None
+    if below is not None:
+        both = (flag & below).sum()
+        text += f" {below.sum():,} lie below the cut-off that was learned from threshold examples, {both:,} of them are both."
     if wrong is not None:
-        hits = int((flag & wrong[ranking["index"].to_numpy()]).sum())
-        text += f" {wrong.sum():,} labels are known to be wrong; {hits:,} of them are among the doubted."
+        known = wrong[ranking["index"].to_numpy()]
+        text += f" {wrong.sum():,} labels are known to be wrong; {(flag & known).sum():,} of them are among the doubted"
+        text += f", {(below & known).sum():,} below the cut-off." if below is not None else "."
     return text
 
 

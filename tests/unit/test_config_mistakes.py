@@ -10,7 +10,9 @@ from pipeline_lib.config import parse_study
 from pipeline_lib.errors import PipelineError
 from tests.unit.studies import GONE, STUDY, changed, complaints, places
 
-EXPERIMENTS = "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise"
+EXPERIMENTS = (
+    "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise, relabel"
+)
 EVERY_EXPERIMENT = "seeds, metrics, balanced, budget, missing_classes"
 UNKNOWN_KEYS = [
     ("ensemble", "seed", "seeds, epochs"),
@@ -28,7 +30,7 @@ UNKNOWN_KEYS = [
     ("experiments.curriculum", "step", f"{EVERY_EXPERIMENT}, begin, add, every"),
     ("datasets.digits.experiments", "window", EXPERIMENTS),
     ("datasets.digits.experiments.sliding_window", "start", f"{EVERY_EXPERIMENT}, size, starts"),
-    ("datasets.digits.experiments.label_noise", "share", "noisy"),
+    ("datasets.digits.experiments.label_noise", "share", "noisy, kinds"),
 ]
 SOURCES = "should have either `source:` one of digits, cifar10, cifar100, npz, imagefolder, or `base:` another data set"
 SCHEDULES = "should be a section with `name:` one of constant, onecycle, cosine, steps, plateau"
@@ -164,7 +166,7 @@ def test_an_unknown_key_is_refused_with_the_accepted_ones(section, key, accepted
 
 
 def test_an_unknown_key_of_the_file_itself_is_refused():
-    sections = "seed, device, checkpoint_seconds, datasets, recipes, swav, ensemble, metrics, experiments, cluster"
+    sections = "seed, device, checkpoint_seconds, datasets, recipes, swav, ensemble, threshold, metrics, experiments, cluster"
     assert complaints(STUDY | {"sed": 1}) == [f"unknown key 'sed'; accepted: {sections}"]
 
 

@@ -197,11 +197,21 @@ rule believe:
         "../scripts/believe.py"
 
 
+def threshold_votes(dataset):
+    """The table of labels below the learned cut-off, where the data set has one."""
+    return [f"results/{dataset}/threshold_votes.csv"] if has_threshold(dataset) else []
+
+
+def votes_lineage(dataset):
+    return votes_step(dataset).lineage if has_threshold(dataset) else None
+
+
 rule rank_examples:
     input:
         dataset="data/{dataset}/dataset.h5",
         belief="results/{dataset}/belief.csv",
         scores=lambda w: score_files(w.dataset),
+        votes=lambda w: threshold_votes(w.dataset),
     output:
         "results/{dataset}/ranking.csv",
     log:
@@ -214,7 +224,8 @@ rule rank_examples:
     params:
         metrics=list(study.metrics),
         code=code("rank_examples"),
-        upstream=lambda w: [scores_lineage(w.dataset), belief_step(w.dataset).lineage],
+        threshold=plain(study.threshold),
+        upstream=lambda w: [scores_lineage(w.dataset), belief_step(w.dataset).lineage, votes_lineage(w.dataset)],
         origins=lambda w, input: origins_of(input),
     message:
         "Rank the examples of {wildcards.dataset}"

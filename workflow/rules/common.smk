@@ -191,10 +191,18 @@ def sources_of(dataset, metric):
     return []
 
 
+# who doubts labels -> the table that says which
+DOUBTS = {"threshold": "threshold_votes", "lead": "belief"}
+
+
 def sweep_scores(wildcards):
-    if wildcards.metric in BASELINES:
+    """What a sweep chooses by: scores, doubted labels, or nothing."""
+    dataset, metric = wildcards.dataset, wildcards.metric
+    if metric in BASELINES:
         return {}
-    return {"scores": f"results/{wildcards.dataset}/scores/{wildcards.metric}.h5"}
+    if wildcards.experiment == "relabel":
+        return {"flags": f"results/{dataset}/{DOUBTS[metric]}.csv"} if metric in DOUBTS else {}
+    return {"scores": f"results/{dataset}/scores/{metric}.h5"}
 
 
 def experiment_settings(dataset, experiment):
@@ -211,7 +219,7 @@ def experiment_settings(dataset, experiment):
 
 def drawn_metrics(dataset, experiment):
     experiment_settings(dataset, experiment)  # says so if there is no such data set, or the experiment is off
-    return [*study.swept_metrics(dataset, experiment), *BASELINES]
+    return [*study.swept_metrics(dataset, experiment), *study.baselines(experiment)]
 
 
 @functools.cache

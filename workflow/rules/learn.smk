@@ -16,6 +16,7 @@ rule train_seed:
         runtime=seed_minutes,
     params:
         recipe=lambda w: recipe(w.dataset, "scoring"),
+        purpose="scoring",
         study_seed=study.seed,
         code=code("train_seed"),
         upstream=lambda w: data_step(w.dataset).lineage,

@@ -95,7 +95,7 @@ def score_step(dataset, metric):
 
 
 # what a sweep does not use of its experiment's section: the metrics' names, and what belongs to scores where there are none
-UNUSED = {"metrics", "k", "features"}
+UNUSED = {"metrics", "k", "features", "by"}
 UNUSED_BY_RANDOM = UNUSED | {"starts", "strata", "cutoffs"}
 
 
@@ -107,14 +107,19 @@ def sweep_settings(dataset, experiment, metric):
     return {k: v for k, v in settings.items() if k not in unused}
 
 
-def sweep_source(dataset, metric):
-    return data_step(dataset) if metric in BASELINES else score_step(dataset, metric)
+def sweep_source(dataset, experiment, metric):
+    """The step whose result a sweep chooses by."""
+    if metric in BASELINES:
+        return data_step(dataset)
+    if experiment == "relabel":
+        return {"threshold": votes_step, "lead": belief_step, "truth": data_step}[metric](dataset)
+    return score_step(dataset, metric)
 
 
 @functools.cache
 def sweep_step(dataset, experiment, metric):
     settings = [study.seed, sweep_settings(dataset, experiment, metric), recipe(dataset, "training")]
-    return step(settings, code("sweep"), sweep_source(dataset, metric))
+    return step(settings, code("sweep"), sweep_source(dataset, experiment, metric))
 
 
 def lineages(steps):

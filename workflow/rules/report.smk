@@ -31,6 +31,8 @@ def report_lineage(dataset):
             ensemble_lineage(name),
             clusters_step(name, elbow_features(), "elbow").lineage,
             scores_lineage(name),
+            votes_lineage(name),
+            noise_kinds_lineage(name) if study.experiments_of(name).label_noise.kinds else [],
             sweeps_lineage(name, *study.swept(name)),
         ]
         for name in filter(None, (dataset, noisy))

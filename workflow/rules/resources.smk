@@ -26,6 +26,11 @@ def seed_demand(dataset):
 
 
 @functools.cache
+def threshold_demand(dataset):
+    return demand.recording(study.cluster, size_of(dataset), threshold_recipe(dataset), DEVICE)
+
+
+@functools.cache
 def swav_demand(dataset):
     return demand.features(study.cluster, size_of(dataset), swav_settings(dataset), DEVICE)
 
@@ -57,6 +62,14 @@ def seed_memory(wildcards, attempt):
 
 def seed_minutes(wildcards, attempt):
     return seed_demand(wildcards.dataset).minutes(attempt)
+
+
+def threshold_memory(wildcards, attempt):
+    return threshold_demand(wildcards.dataset).memory(attempt)
+
+
+def threshold_minutes(wildcards, attempt):
+    return threshold_demand(wildcards.dataset).minutes(attempt)
 
 
 def swav_memory(wildcards, attempt):

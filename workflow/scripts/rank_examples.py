@@ -2,7 +2,8 @@
 
 from pipeline_lib import scores, storage
 from pipeline_lib.analyse.belief import read_beliefs
-from pipeline_lib.analyse.ranking import RULE, ranking
+from pipeline_lib.analyse.ranking import RULE, below_cut_off, ranking
+from pipeline_lib.analyse.threshold import read_votes
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 
@@ -14,4 +15,6 @@ with job(snakemake.log[0], snakemake.params.origins):
     values = {metric: scores.read(path, fingerprint, len(labels)) for metric, path in files}
     flag, suggested = believed["likely_mislabelled"].to_numpy(), believed["suggested"].to_numpy()
     table = ranking(values, labels, dataset.class_names, dataset.source_id, flag, RULE, suggested)
+    for path in snakemake.input.votes:
+        table = below_cut_off(table, read_votes(path, len(labels)), snakemake.params.threshold["percentile"])
     storage.write_csv(snakemake.output[0], table)

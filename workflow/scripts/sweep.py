@@ -7,6 +7,7 @@ from pipeline_lib.config import CHECKPOINT_SECONDS, Recipe
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
+from pipeline_lib.prune import flags
 from pipeline_lib.prune.plan import WITH_CURVE, plan
 from pipeline_lib.prune.store import RunStore
 from pipeline_lib.prune.sweep import Trainer, sweep
@@ -19,6 +20,8 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     files, recipe = snakemake.input.get("scores"), Recipe.model_validate(params.recipe)
     score = scores.read(files, fingerprint, len(dataset.train_labels)) if files else None
     title = f"{experiment} of {snakemake.wildcards.dataset} by {metric}"
+    if experiment == "relabel" and metric != "full":
+        score = flags.read(metric, snakemake.input.get("flags"), dataset, title).astype(float)
     planned = plan(experiment, metric, score, params.settings, recipe, dataset, params.study_seed, title)
     device, store = devices.choose(snakemake.config.get("device", "auto")), RunStore(params.runs)
     seconds = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)

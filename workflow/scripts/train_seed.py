@@ -1,9 +1,10 @@
-"""Train one ensemble member and record its dynamics."""
+"""Train one ensemble member, or one network with threshold examples, and record its dynamics."""
 
 import time
 
 from pipeline_lib import fingerprint, resume
 from pipeline_lib.config import CHECKPOINT_SECONDS, Recipe
+from pipeline_lib.data import threshold
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
@@ -17,12 +18,19 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     begin = time.perf_counter()
     dataset, images = read(snakemake.input[0])
     reading = time.perf_counter() - begin
-    identity = fingerprint.value(images, params.upstream, params.recipe, params.study_seed, params.code, seed, device.type)
+    if params.purpose == "threshold":
+        chosen = threshold.members(len(dataset.train_labels), dataset.classes, seed, params.study_seed)
+        dataset = threshold.with_threshold_class(dataset, chosen)
+        if params.caveat:
+            log.warning("%s", params.caveat)
+    identity = fingerprint.value(
+        images, params.upstream, params.recipe, params.study_seed, params.code, params.purpose, seed, device.type
+    )
     if not resume.take_back(output, identity):
         recipe = Recipe.model_validate(params.recipe)
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
         peak = speed.peak(device, recipe.precision)
-        recorded = record(Data(dataset, recipe, device), recipe, Seeds(params.study_seed, "scoring", seed), checkpoint)
+        recorded = record(Data(dataset, recipe, device), recipe, Seeds(params.study_seed, params.purpose, seed), checkpoint)
         trained = recorded.trained
         trained.speed.io_seconds += reading
         attrs = {
@@ -40,7 +48,8 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             **trained.speed.record(peak),
         }
         begin = time.perf_counter()
-        write(output, recorded.arrays, recorded.curves, attrs)
+        arrays = recorded.arrays | ({"fitted_labels": dataset.train_labels} if params.purpose == "threshold" else {})
+        write(output, arrays, recorded.curves, attrs)
         resume.keep(output)
         checkpoint.remove()
         trained.speed.io_seconds += time.perf_counter() - begin
