@@ -75,6 +75,16 @@ class Derived(DatasetSection):
     base: str
     per_class: Annotated[int | None, Field(ge=1, description="training examples kept of each class, seeded")] = None
     flip_labels: Annotated[float | None, Field(gt=0, lt=1, description="share moved to another class, seeded")] = None
+    flip_to: Annotated[
+        Literal["other", "next", "largest"],
+        Field(description="other: any other class; next: the class that follows, the last to the first; largest: most of them"),
+    ] = "other"
+
+    @model_validator(mode="after")
+    def _only_flipped_labels_go_somewhere(self) -> "Derived":
+        if self.flip_to != "other" and self.flip_labels is None:
+            raise ValueError(f"flip_to: {self.flip_to} says where wrong labels go, but flip_labels is not given; give it")
+        return self
 
 
 def _source(value: Any) -> str | None:

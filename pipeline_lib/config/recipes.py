@@ -127,6 +127,11 @@ class Recipe(Section):
         Literal["auto", "float32", "bfloat16"], Field(description="`auto`: bfloat16 where a GPU computes in it, else float32")
     ] = "auto"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0
+    balance: Annotated[
+        Literal["none", "weighted_loss", "sampler", "logit_adjustment"],
+        Field(description="makes up for unequal classes: by weights of the loss, equal shares of every epoch, or margins"),
+    ] = "none"
+    tau: Annotated[float, Field(gt=0, description="strength of `logit_adjustment`: factor on the log of the classes' shares")] = 1
 
 
 class Swav(Section):

@@ -9,12 +9,14 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.rng import generator
 
+TO_LARGEST = 0.8  # of the wrong labels with `flip_to: largest`; the others go to any other class (chosen)
+
 
 def read(settings: dict, seed: int) -> tuple[Dataset, str]:
     """Return (data set, licence note): the base with the configured changes, subset first.
 
     Args:
-        settings: `name`, `base_file`, `per_class` (or None), `flip_labels` (or None).
+        settings: `name`, `base_file`, `per_class` (or None), `flip_labels` (or None), `flip_to`.
         seed: study seed.
 
     Raises:
@@ -24,7 +26,8 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
     if settings["per_class"] is not None:
         base = _subset(base, settings["per_class"], generator(seed, "per class", settings["name"]), settings["name"])
     if settings["flip_labels"] is not None:
-        base = _flip(base, settings["flip_labels"], generator(seed, "flip labels", settings["name"]), settings["name"])
+        rng = generator(seed, "flip labels", settings["name"])
+        base = _flip(base, settings["flip_labels"], settings["flip_to"], rng, settings["name"])
     return base, f"derived from {settings['base']}"
 
 
@@ -48,8 +51,8 @@ def _subset(base: Dataset, per_class: int, rng: np.random.Generator, name: str) 
     )
 
 
-def _flip(base: Dataset, share: float, rng: np.random.Generator, name: str) -> Dataset:
-    """Move exactly round(share * N) right labels, each to another class drawn uniformly; the order of examples stays."""
+def _flip(base: Dataset, share: float, to: str, rng: np.random.Generator, name: str) -> Dataset:
+    """Move exactly round(share * N) right labels, `to` another class; the order of examples stays."""
     labels = base.train_labels.copy()
     true_labels = base.train_labels if base.true_labels is None else base.true_labels
     right = np.flatnonzero(labels == true_labels)  # moving a label that is wrong already could make it right
@@ -58,6 +61,24 @@ def _flip(base: Dataset, share: float, rng: np.random.Generator, name: str) -> D
         raise PipelineError(
             f"datasets.{name}.flip_labels: {count} labels are to be moved, but only {len(right)} of the base are right"
         )
+    if to == "largest":
+        moved = _to_largest(labels, right, round(TO_LARGEST * count), rng, name)
+        right, count = np.setdiff1d(right, moved), count - len(moved)
     chosen = rng.permutation(right)[:count]
-    labels[chosen] = (labels[chosen] + rng.integers(1, base.classes, count)) % base.classes
+    by = 1 if to == "next" else rng.integers(1, base.classes, count)
+    labels[chosen] = (labels[chosen] + by) % base.classes
     return replace(base, train_labels=labels, true_labels=true_labels)
+
+
+def _to_largest(labels: np.ndarray, right: np.ndarray, count: int, rng: np.random.Generator, name: str) -> np.ndarray:
+    """Give `count` right labels of smaller classes that of the largest, in place; return their positions."""
+    largest = np.bincount(labels).argmax()
+    smaller = right[labels[right] != largest]
+    if count > len(smaller):
+        raise PipelineError(
+            f"datasets.{name}.flip_labels: {count} labels of smaller classes are to become the largest's, but only {len(smaller)} "
+            "are right. Lower the share, or let `flip_to` be other"
+        )
+    moved = rng.permutation(smaller)[:count]
+    labels[moved] = largest
+    return moved

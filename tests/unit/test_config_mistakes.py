@@ -17,7 +17,7 @@ EVERY_EXPERIMENT = "seeds, metrics, balanced, budget, missing_classes"
 UNKNOWN_KEYS = [
     ("ensemble", "seed", "seeds, epochs"),
     ("datasets.digits", "size", "recipes, swav, ensemble, experiments, source, test_fraction"),
-    ("datasets.noisy", "npz", "recipes, swav, ensemble, experiments, base, per_class, flip_labels"),
+    ("datasets.noisy", "npz", "recipes, swav, ensemble, experiments, base, per_class, flip_labels, flip_to"),
     ("datasets.noisy.ensemble", "seed", "seeds, epochs"),
     ("recipes.small.optimiser", "beta", "name, lr, momentum, nesterov, weight_decay"),
     ("recipes.small.augmentation", "shear", "crop_padding, flip, rotation"),
@@ -121,6 +121,11 @@ WRONG_INSIDE = [  # the line names a key of the changed section, or the section 
         "datasets.noisy.base",
         "local",
         "datasets.digits.experiments.label_noise.noisy: " + NOT_NOISY.format("noisy", "digits"),
+    ),
+    (
+        "datasets.noisy",
+        {"base": "digits", "flip_to": "next"},
+        "datasets.noisy: flip_to: next says where wrong labels go, but flip_labels is not given; give it",
     ),
     ("experiments.prune_easiest.shares", [0.5, 1], "experiments.prune_easiest.shares.1: should be less than 1, not 1"),
     ("experiments.prune_easiest.shares", [0], "experiments.prune_easiest.shares.0: should be greater than 0, not 0"),

@@ -15,10 +15,10 @@ BASE = Dataset(IMAGES, LABELS, IMAGES[:3], np.array([2, 1, 0]), ["cat", "dog", "
 
 @pytest.fixture
 def derive(tmp_path):
-    def derive(name="child", base=BASE, per_class=None, flip_labels=None, seed=0):
+    def derive(name="child", base=BASE, per_class=None, flip_labels=None, flip_to="other", seed=0):
         canonical.write(tmp_path / "base.h5", base, {})
         settings = {"name": name, "base": "parent", "base_file": tmp_path / "base.h5"}
-        data, note = derived.read(settings | {"per_class": per_class, "flip_labels": flip_labels}, seed)
+        data, note = derived.read(settings | {"per_class": per_class, "flip_labels": flip_labels, "flip_to": flip_to}, seed)
         assert note == "derived from parent"
         return canonical.check(data, "here")
 
@@ -66,6 +66,27 @@ def test_labels_move_to_every_other_class(derive):
     moved = data.train_labels != LABELS
     pairs = set(zip(LABELS[moved].tolist(), data.train_labels[moved].tolist(), strict=True))
     assert pairs == {(a, b) for a in range(3) for b in range(3) if a != b}
+
+
+def test_pairwise_noise_moves_every_label_to_the_class_that_follows(derive):
+    data = derive(flip_labels=0.6, flip_to="next")
+    moved = data.train_labels != LABELS
+    assert np.sum(moved) == 60
+    assert np.array_equal(data.train_labels[moved], (LABELS[moved] + 1) % 3)
+
+
+def test_most_wrong_labels_go_to_the_largest_class(derive):
+    data = derive(flip_labels=0.2, flip_to="largest")
+    moved = data.train_labels != LABELS
+    assert np.sum(moved) == 20
+    assert np.sum(data.train_labels[moved] == 0) >= 16  # four in five of twenty
+    assert np.array_equal(data.true_labels, LABELS)
+    assert set(LABELS[moved & (data.train_labels == 0)].tolist()) == {1, 2}
+
+
+def test_more_labels_for_the_largest_class_than_others_have_are_refused(derive):
+    with pytest.raises(PipelineError, match=r"datasets\.child\.flip_labels: 56 labels of smaller classes .* but only 50 are right"):
+        derive(flip_labels=0.7, flip_to="largest")
 
 
 def test_the_test_set_never_changes(derive):
