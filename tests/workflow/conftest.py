@@ -38,6 +38,10 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Draw the (.+) of digits": r"draw_\1",
     r"Draw the examples of digits by (\w+)": r"draw_examples \1",
     r"(.* digits_noisy.*)": r"\1",
+    r"Train run (\d) with threshold examples on digits and .*": r"train_threshold \1",
+    r"Cut off the labels of digits .*": "judge_threshold",
+    r"Draw the margins of digits .*": "draw_margins",
+    r"Measure what the flags of digits .*": "draw_noise_cutoff",
     r"Write the report of .*": "report",
 }
 
