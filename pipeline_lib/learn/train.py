@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pipeline_lib.config import Plateau, Recipe
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.errors import Diverged, PipelineError
 from pipeline_lib.learn import augment, models
 from pipeline_lib.learn.device import autocast, in_halves
 from pipeline_lib.learn.feed import Data, Feed, Seeds
@@ -186,9 +186,7 @@ def predict(
         parts = [in_halves(lambda rows: model(images.clean(rows)), part, seen) for part in index.split(size)]
         logits = torch.cat(parts).float()
     if not torch.isfinite(logits).all():
-        raise PipelineError(
-            f"training diverged: {recipe.model} puts out logits that are not finite. Lower the recipe's `optimiser.lr`"
-        )
+        raise Diverged(f"training diverged: {recipe.model} puts out logits that are not finite. Lower the recipe's `optimiser.lr`")
     return logits
 
 
@@ -232,7 +230,7 @@ def _held_out_of(examples: int, recipe: Recipe) -> int:
 def _finite(loss: float, epoch: int, recipe: Recipe, run_seed: int) -> float:
     if np.isfinite(loss):
         return float(loss)
-    raise PipelineError(
+    raise Diverged(
         f"training diverged: the loss is {loss} after epoch {epoch + 1} (seed {run_seed}, {recipe.model}, "
         f"{recipe.optimiser.name} at lr {recipe.optimiser.lr}). Lower `optimiser.lr` of this recipe in config.yaml"
     )

@@ -21,7 +21,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join([PROJECT, *filter(None, [os.environ.g
 from pipeline_lib import demand, fingerprint
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
-from pipeline_lib.config import BASELINES, NAME, SWEPT, Cifar, Derived, parse_study, plain
+from pipeline_lib.config import BASELINES, NAME, SWEPT, VARIED, Cifar, Derived, parse_study, plain
 from pipeline_lib.data.count import class_counts
 from pipeline_lib.data.shape import image_shape
 from pipeline_lib.errors import PipelineError, one_of
@@ -192,7 +192,7 @@ def sources_of(dataset, metric):
 
 
 def sweep_scores(wildcards):
-    if wildcards.metric in BASELINES:
+    if wildcards.metric in BASELINES or wildcards.experiment in VARIED:
         return {}
     return {"scores": f"results/{wildcards.dataset}/scores/{wildcards.metric}.h5"}
 
@@ -211,7 +211,19 @@ def experiment_settings(dataset, experiment):
 
 def drawn_metrics(dataset, experiment):
     experiment_settings(dataset, experiment)  # says so if there is no such data set, or the experiment is off
-    return [*study.swept_metrics(dataset, experiment), *BASELINES]
+    return [*study.swept_metrics(dataset, experiment), *(BASELINES if experiment not in VARIED else ())]
+
+
+@functools.cache
+def sweep_variants(dataset, experiment, metric):
+    """The recipes that an experiment tries where the metric's name says what it varies; none if it varies the subset."""
+    experiment_settings(dataset, experiment)  # says so if there is no such data set, or the experiment is off
+    if experiment not in VARIED:
+        return []
+    varied = study.variants(dataset, experiment)
+    if metric not in varied:
+        raise WorkflowError(f"{experiment} of {dataset} does not vary {metric!r}; it varies {one_of(varied)}")
+    return [{"point": point, "recipe": plain(values)} for point, values in varied[metric].items()]
 
 
 @functools.cache
@@ -228,6 +240,13 @@ def check_sizes(dataset, experiment):
     counts, metrics = examples_of(dataset), study.swept_metrics(dataset, experiment)
     what = f"{experiment} of {dataset} by {', '.join(metrics)}"
     try:
+        if experiment in VARIED:
+            for metric in metrics:
+                batches = {
+                    each["point"]: each["recipe"]["batch"] for each in sweep_variants(dataset, experiment, metric)
+                }
+                sizes.check_varied(settings, batches, counts, f"{experiment} of {dataset} by {metric}")
+            return
         sizes.check(experiment, settings, values["epochs"], values["batch"], counts and sum(counts), what)
     except PipelineError as error:
         raise WorkflowError(str(error)) from None

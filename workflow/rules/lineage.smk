@@ -103,18 +103,21 @@ def sweep_settings(dataset, experiment, metric):
     settings = experiment_settings(dataset, experiment)
     if metric == "full":
         return {"seeds": settings["seeds"]}
+    if experiment in VARIED:  # what is tried stands in the recipes
+        return {k: settings[k] for k in ("seeds", "validation") if k in settings}
     unused = UNUSED_BY_RANDOM if metric == "random" else UNUSED
     return {k: v for k, v in settings.items() if k not in unused}
 
 
-def sweep_source(dataset, metric):
-    return data_step(dataset) if metric in BASELINES else score_step(dataset, metric)
+def sweep_source(dataset, experiment, metric):
+    return data_step(dataset) if metric in BASELINES or experiment in VARIED else score_step(dataset, metric)
 
 
 @functools.cache
 def sweep_step(dataset, experiment, metric):
-    settings = [study.seed, sweep_settings(dataset, experiment, metric), recipe(dataset, "training")]
-    return step(settings, code("sweep"), sweep_source(dataset, metric))
+    recipes = sweep_variants(dataset, experiment, metric) or recipe(dataset, "training")
+    settings = [study.seed, sweep_settings(dataset, experiment, metric), recipes]
+    return step(settings, code("sweep"), sweep_source(dataset, experiment, metric))
 
 
 def lineages(steps):

@@ -18,11 +18,12 @@ rule sweep:
     params:
         settings=lambda w: sweep_settings(w.dataset, w.experiment, w.metric),
         recipe=lambda w: recipe(w.dataset, "training"),
+        variants=lambda w: sweep_variants(w.dataset, w.experiment, w.metric),
         study_seed=study.seed,
         runs=lambda w: f"results/{w.dataset}/runs",
         training_code=fingerprint.code("pipeline_lib.learn.train"),
         code=code("sweep"),
-        upstream=lambda w: sweep_source(w.dataset, w.metric).lineage,
+        upstream=lambda w: sweep_source(w.dataset, w.experiment, w.metric).lineage,
         origin=lambda w: sweep_step(w.dataset, w.experiment, w.metric).origin,
         origins=lambda w, input: origins_of(input),
     message:
