@@ -100,7 +100,7 @@ class Study(Section):
             return
         _known(noisy, self.datasets, key, "data set")
         section = self.datasets[noisy]
-        if not isinstance(section, Derived) or section.base != name or section.flip_labels is None or section.per_class:
+        if not isinstance(section, Derived) or section.base != name or section.flip_labels is None or section.fewer:
             raise ValueError(f"{key}: {noisy} should have `base: {name}` and `flip_labels:`, so that only labels differ")
         if section.recipes != self.datasets[name].recipes:
             raise ValueError(f"{key}: {noisy} should have the recipes of {name}, so that only labels differ")

@@ -9,10 +9,15 @@ import torch
 from torch import nn
 
 from pipeline_lib.config import Plateau, Recipe
+<<<<<<< HEAD
 from pipeline_lib.errors import Diverged, PipelineError
 from pipeline_lib.learn import augment, models
+=======
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.learn import augment, losses, models
+>>>>>>> balance
 from pipeline_lib.learn.device import autocast, in_halves
-from pipeline_lib.learn.feed import Data, Feed, Seeds
+from pipeline_lib.learn.feed import Data, Seeds, feed_of
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.schedule import Schedule
@@ -81,7 +86,8 @@ def train(
     model = build(data, recipe, seeds)
     flops = per_image(model, data.train.channels, data.train.height)
     model = model.to(data.device)
-    optimiser, schedule, feed = Optimiser(model, recipe.optimiser), Schedule(recipe, sum(steps)), Feed(data, recipe, seeds)
+    optimiser, schedule, feed = Optimiser(model, recipe.optimiser), Schedule(recipe, sum(steps)), feed_of(data, recipe, seeds)
+    loss_of = losses.make(recipe, data.train_labels[_union(by_epoch)], data.classes)
     missing = [float("nan")] * recipe.epochs
     result = Trained(model, sum(steps), forward_flops=float(flops.forward))
     result.validation_loss, result.validation_accuracy = missing.copy(), missing.copy()
@@ -97,7 +103,7 @@ def train(
         batches = clock.timed("data", feed.epoch)(by_epoch[epoch], images[epoch], steps[epoch])
         taken = sum(steps[:epoch])
         rates = (schedule.rate(taken + number, epoch) for number in range(steps[epoch]))
-        loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, clock.drawing("batches", batches), recipe)
+        loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, clock.drawing("batches", batches), recipe, loss_of)
         clock.add_up()
         result.train_loss.append(_finite(loss, epoch, recipe, seeds.run))
         if len(held_out):
@@ -140,20 +146,25 @@ def build(data: Data, recipe: Recipe, seeds: Seeds) -> nn.Module:
     return models.build(recipe.model, data.train.channels, data.train.height, data.classes, recipe.width, init)
 
 
-def _one_epoch(model: nn.Module, optimiser: Optimiser, rates: Iterator[float], feed: Iterator, recipe: Recipe) -> float:
+def _one_epoch(
+    model: nn.Module, optimiser: Optimiser, rates: Iterator[float], feed: Iterator, recipe: Recipe, loss_of: losses.Loss
+) -> float:
     """Take a step on every batch and return the mean loss of the epoch; the device is waited for only at its end."""
     model.train()
-    losses, sizes = [], []
+    batch_losses, sizes = [], []
     for rate, (images, labels) in zip(rates, feed, strict=True):
-        losses.append(step(model, optimiser, rate, images, labels, recipe))
+        batch_losses.append(step(model, optimiser, rate, images, labels, recipe, loss_of))
         sizes.append(len(labels))
-    return np.average(torch.stack(losses).tolist(), weights=sizes)
+    return np.average(torch.stack(batch_losses).tolist(), weights=sizes)
 
 
-def step(model: nn.Module, optimiser: Optimiser, rate: float, images, labels, recipe: Recipe) -> torch.Tensor:
+def step(
+    model: nn.Module, optimiser: Optimiser, rate: float, images, labels, recipe: Recipe, loss_of: losses.Loss | None = None
+) -> torch.Tensor:
     """Take one optimiser step at the given learning rate and return the batch's mean loss, left on the device."""
+    loss_of = loss_of or losses.plain(recipe)
     with autocast(images.device, recipe.precision):
-        loss = nn.functional.cross_entropy(model(images), labels, label_smoothing=recipe.label_smoothing)
+        loss = loss_of(model(images), labels)
     loss.backward()
     optimiser.step(rate)
     return loss.detach()
@@ -212,7 +223,7 @@ def _hold_out(by_epoch: list[np.ndarray], recipe: Recipe, seeds: Seeds) -> tuple
     """Split what is kept into (fitted in each epoch, validation); only a plateau schedule looks at the second."""
     distinct = {id(kept): kept for kept in by_epoch}
     smallest = min(len(kept) for kept in distinct.values())
-    everything = np.unique(np.concatenate(list(distinct.values())))
+    everything = _union(by_epoch)
     held_out = np.sort(generator(*seeds, "validation").permutation(everything)[: _held_out_of(len(everything), recipe)])
     if len(held_out):
         distinct = {key: np.setdiff1d(kept, held_out) for key, kept in distinct.items()}
@@ -221,6 +232,12 @@ def _hold_out(by_epoch: list[np.ndarray], recipe: Recipe, seeds: Seeds) -> tuple
     if fewest < 2:
         raise PipelineError(f"{fewest} example(s) to train on of {smallest} kept; at least 2 are needed")
     return fitted, held_out
+
+
+def _union(by_epoch: list[np.ndarray]) -> np.ndarray:
+    """Return every example of any epoch once."""
+    distinct = {id(kept): kept for kept in by_epoch}
+    return np.unique(np.concatenate(list(distinct.values())))
 
 
 def _held_out_of(examples: int, recipe: Recipe) -> int:

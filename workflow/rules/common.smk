@@ -22,7 +22,8 @@ from pipeline_lib import demand, fingerprint
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
 from pipeline_lib.config import BASELINES, NAME, SWEPT, VARIED, Cifar, Derived, parse_study, plain
-from pipeline_lib.data.count import class_counts
+from pipeline_lib.data import imbalance
+from pipeline_lib.data.count import class_counts, class_names
 from pipeline_lib.data.shape import image_shape
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
@@ -152,7 +153,29 @@ def source_stamp(dataset):
     return None
 
 
+@functools.cache
+def names_of(dataset):
+    """The names of the classes; None if only reading the source can tell."""
+    section = dataset_section(dataset)
+    base = names_of(section.base) if isinstance(section, Derived) else None
+    return class_names(source_kind(dataset), source_settings(dataset), base)
+
+
+def check_imbalance(dataset):
+    """What the base cannot give is said before any job runs, where its classes and their sizes are known."""
+    section = dataset_section(dataset)
+    if not isinstance(section, Derived) or section.imbalance is None:
+        return
+    names, counts = names_of(section.base), examples_of(section.base)
+    if names and counts and len(names) == len(counts):
+        try:
+            imbalance.kept(plain(section.imbalance), dict(zip(names, counts)), f"datasets.{dataset}.imbalance")
+        except PipelineError as error:
+            raise WorkflowError(str(error)) from None
+
+
 def dataset_inputs(wildcards):
+    check_imbalance(wildcards.dataset)
     settings = source_settings(wildcards.dataset)
     return {name: settings[key] for name, key in (("archive", "archive"), ("base", "base_file")) if key in settings}
 
