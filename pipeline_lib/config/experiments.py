@@ -6,7 +6,7 @@ from pydantic import Field, Tag, model_validator
 
 from pipeline_lib.config.experiment import Experiment, InnerShare, Trained
 from pipeline_lib.config.section import Positive, PositiveShare, Section, Share, word_or
-from pipeline_lib.config.variants import Imbalance, RecipeSweep, Variants
+from pipeline_lib.config.variants import Balancing, RecipeSweep, Variants
 
 Clusters = Annotated[
     Annotated[Positive, Tag("(other)")] | Annotated[Literal["classes", "elbow"], Tag("(word)")],
@@ -101,7 +101,7 @@ class Experiments(Section):
     clusters: ClusterCounts = ClusterCounts()
     curriculum: Curriculum = Curriculum()
     label_noise: LabelNoise = LabelNoise()
-    imbalance: Imbalance | None = None
+    imbalance: Balancing | None = None
     sweep: RecipeSweep | None = None
 
 

@@ -31,7 +31,7 @@ class Variants(Trained):
         raise NotImplementedError
 
 
-class Imbalance(Variants):
+class Balancing(Variants):
     """Train with each way of making up for unequal classes."""
 
     seeds: Annotated[int, Field(ge=1, description="trainings per way")] = 5
@@ -40,7 +40,7 @@ class Imbalance(Variants):
     ] = list(get_args(Balance))
 
     @model_validator(mode="after")
-    def _there_is_something_to_compare_with(self) -> "Imbalance":
+    def _there_is_something_to_compare_with(self) -> "Balancing":
         once("balance", self.balance)
         if "none" not in self.balance:
             raise ValueError("balance: should hold none, with which the others are compared")

@@ -9,13 +9,8 @@ import torch
 from torch import nn
 
 from pipeline_lib.config import Plateau, Recipe
-<<<<<<< HEAD
 from pipeline_lib.errors import Diverged, PipelineError
-from pipeline_lib.learn import augment, models
-=======
-from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import augment, losses, models
->>>>>>> balance
 from pipeline_lib.learn.device import autocast, in_halves
 from pipeline_lib.learn.feed import Data, Seeds, feed_of
 from pipeline_lib.learn.flops import per_image
