@@ -149,6 +149,21 @@ def sweeping(cluster: Cluster, size: Size, recipe: dict, device: str, experiment
     return training(cluster, size, recipe, device, passes(experiment, metric, settings, recipe["epochs"]))
 
 
+def varying(cluster: Cluster, size: Size, recipes: list[dict], device: str, settings: dict) -> Demand:
+    """Train by each of several recipes on all data, or all but a validation split, as if the run store were empty.
+
+    Args:
+        cluster: the section of config.yaml.
+        size: of the data set.
+        recipes: plain values.
+        device: "cpu" or "gpu".
+        settings: the experiment's section: `seeds`, and `validation`, the share held out, if any.
+    """
+    # the held-out share is not trained on but predicted after every epoch, which takes less
+    each = [training(cluster, size, recipe, device, recipe["epochs"] * settings["seeds"]) for recipe in recipes]
+    return Demand(max(demand.megabytes for demand in each), sum(demand.seconds for demand in each), cluster)
+
+
 def passes(experiment: str, metric: str, settings: dict, epochs: int) -> float:
     """Return how often the trainings of a sweep together see all examples.
 

@@ -5,7 +5,7 @@
 
 from pipeline_lib.config.cluster import Cluster
 from pipeline_lib.config.datasets import Cifar, Dataset, Derived, Digits, ImageFolder, Npz
-from pipeline_lib.config.experiments import SWEPT
+from pipeline_lib.config.experiments import SWEPT, VARIED
 from pipeline_lib.config.parse import parse_study, schema_text
 from pipeline_lib.config.recipes import (
     Adam,
@@ -29,6 +29,7 @@ __all__ = [
     "MODELS",
     "NAME",
     "SWEPT",
+    "VARIED",
     "Adam",
     "Augmentation",
     "Cifar",

@@ -14,16 +14,22 @@ Metrics = Annotated[
 InnerShare = Annotated[float, Field(gt=0, lt=1)]
 
 
-def _once(key: str, values: list) -> None:
+def once(key: str, values: list) -> None:
+    """Refuse a list that holds a value twice."""
     for position, value in enumerate(values):
         if value in values[:position]:
             raise ValueError(f"{key}: {value} is given twice")
 
 
-class Experiment(Section):
-    """What every experiment says about its trainings."""
+class Trained(Section):
+    """What every experiment that trains says."""
 
     seeds: Annotated[int, Field(ge=1, description="trainings per point")] = 3
+
+
+class Experiment(Trained):
+    """What every experiment on subsets says about its trainings."""
+
     metrics: Metrics = "all"
     balanced: Annotated[
         list[bool],
@@ -41,5 +47,5 @@ class Experiment(Section):
     def _nothing_twice(self) -> "Experiment":
         for key in ("starts", "shares", "k", "metrics", "balanced", "budget", "by"):
             if isinstance(getattr(self, key, None), list):
-                _once(key, getattr(self, key))
+                once(key, getattr(self, key))
         return self

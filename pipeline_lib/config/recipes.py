@@ -6,6 +6,8 @@ from pydantic import Field, Tag, field_validator, model_validator
 
 from pipeline_lib.config.section import MODELS, Positive, Section, Share, by_name, word_or
 
+Balance = Literal["none", "weighted_loss", "sampler", "logit_adjustment"]
+
 
 class Augmentation(Section):
     """Random changes of a training image, drawn anew for every example and epoch."""
@@ -128,7 +130,7 @@ class Recipe(Section):
     ] = "auto"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0
     balance: Annotated[
-        Literal["none", "weighted_loss", "sampler", "logit_adjustment"],
+        Balance,
         Field(description="makes up for unequal classes: by weights of the loss, equal shares of every epoch, or margins"),
     ] = "none"
     tau: Annotated[float, Field(gt=0, description="strength of `logit_adjustment`: factor on the log of the classes' shares")] = 1

@@ -10,10 +10,11 @@ from pipeline_lib import metrics as metric_files
 from pipeline_lib.config.cluster import Cluster
 from pipeline_lib.config.datasets import Dataset, Derived
 from pipeline_lib.config.experiment import Experiment
-from pipeline_lib.config.experiments import BEYOND, SWEPT, Experiments, LabelNoise
+from pipeline_lib.config.experiments import BEYOND, SWEPT, VARIED, Experiments, LabelNoise
 from pipeline_lib.config.labels import Threshold
 from pipeline_lib.config.recipes import Constant, Ensemble, Recipe, Steps, Swav
 from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, Name, Section
+from pipeline_lib.config.variants import variants
 from pipeline_lib.errors import one_of
 
 # a metric's bare name has no parameters
@@ -69,11 +70,12 @@ class Study(Section):
             self._check_metric(name)
         for where, experiments in self._experiments():
             for experiment in SWEPT:
-                if getattr(experiments, experiment) is not None:
+                if experiment not in VARIED and getattr(experiments, experiment) is not None:
                     self._check_swept(f"{where}.{experiment}.metrics", getattr(experiments, experiment))
         for name in self.datasets:
             self._check_noisy(name)
             self._check_relabel(name)
+            self._check_varied(name)
         return self
 
     def _experiments(self) -> Iterator[tuple[str, Experiments]]:
@@ -89,13 +91,21 @@ class Study(Section):
                 raise ValueError(f"{key}: {name} is a baseline and always drawn; leave it out")
             _known(name, [known for known in self.metrics if known not in BASELINES], key, "metric")
 
+    def _check_varied(self, name: str) -> None:
+        for experiment in VARIED:
+            if getattr(self.experiments_of(name), experiment) is not None:
+                try:
+                    self.variants(name, experiment)
+                except ValueError as error:
+                    raise ValueError(f"datasets.{name}.experiments.{experiment}: {error}") from None
+
     def _check_noisy(self, name: str) -> None:
         noisy, key = self.experiments_of(name).label_noise.noisy, f"datasets.{name}.experiments.label_noise.noisy"
         if noisy is None:
             return
         _known(noisy, self.datasets, key, "data set")
         section = self.datasets[noisy]
-        if not isinstance(section, Derived) or section.base != name or section.flip_labels is None or section.per_class:
+        if not isinstance(section, Derived) or section.base != name or section.flip_labels is None or section.fewer:
             raise ValueError(f"{key}: {noisy} should have `base: {name}` and `flip_labels:`, so that only labels differ")
         if section.recipes != self.datasets[name].recipes:
             raise ValueError(f"{key}: {noisy} should have the recipes of {name}, so that only labels differ")
@@ -209,7 +219,7 @@ class Study(Section):
 
     def baselines(self, experiment: str) -> tuple[str, ...]:
         """Return the baselines that stand beside an experiment's metrics; some bring random subsets of their own."""
-        return ("full",) if experiment == "relabel" else BASELINES
+        return () if experiment in VARIED else ("full",) if experiment == "relabel" else BASELINES
 
     def rate_drops(self, dataset: str) -> str:
         """Return why the learning rate of the trainings with threshold examples should stay, if it does not; or ""."""
@@ -224,8 +234,17 @@ class Study(Section):
             f"stays (`schedule: {{name: constant}}`)"
         )
 
+    def variants(self, dataset: str, experiment: str) -> dict[str, dict[float | str, Recipe]]:
+        """Return what an experiment varies of the recipe -> value -> the recipe with it; nothing if it varies the subset."""
+        if experiment not in VARIED:
+            return {}
+        section = getattr(self.experiments_of(dataset), experiment)
+        return variants(section, self.recipes[self.datasets[dataset].recipes.training])
+
     def swept_metrics(self, dataset: str, experiment: str) -> list[str]:
-        """Return the metrics that an experiment trains by, without the baselines."""
+        """Return the metrics that an experiment trains by, without the baselines; or what it varies of the recipe."""
+        if experiment in VARIED:
+            return list(self.variants(dataset, experiment))
         settings = getattr(self.experiments_of(dataset), experiment)
         if experiment == "clusters":
             return [f"km_{settings.features}_{k}" for k in settings.k]

@@ -29,6 +29,8 @@ class Planned:
         kept: (M,) positions of the kept examples, or a list with one such array per epoch.
         balanced: whether every class keeps the same share.
         budget: "epochs", or "steps" for as many as on all data.
+        recipe: how to train, where an experiment varies that; None: as the data set's training recipe says.
+        held_out: (K,) positions on which the training is followed, none of them kept; None: it is not.
     """
 
     point: float | str
@@ -36,6 +38,8 @@ class Planned:
     kept: np.ndarray | list[np.ndarray]
     balanced: bool = False
     budget: str = "epochs"
+    recipe: Recipe | None = None
+    held_out: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ Deleting the store is always safe.
 
 import json
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ CLOCKED = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds"
 FIELDS = ("identity", "kept", "steps", "accuracy", "class_accuracy", "seconds", "flops", "images", *CLOCKED)
 CHECKSUM = "checksum"  # of everything else in the file
 CURVE = "epoch_accuracy"  # kept for the runs that an experiment follows from epoch to epoch
+# kept for the runs that are followed on held-out examples
+VALIDATED = ("validation_accuracy", "validation_class_accuracy", "validation_loss", "train_loss")
 
 
 def identity(
@@ -60,12 +63,12 @@ class RunStore:
     def __init__(self, folder: str | Path):
         self._folder = Path(folder)
 
-    def get(self, key: str, curve: bool = False) -> dict | None:
+    def get(self, key: str, also: Iterable[str] = ()) -> dict | None:
         """Return a finished run, or None if there is none that can be read (a damaged file is as good as none).
 
         Args:
             key: its identity.
-            curve: whether it must hold the accuracy after every epoch.
+            also: fields that it must hold besides `FIELDS`.
         """
         try:
             run = json.loads(self._path(key).read_text())
@@ -78,16 +81,16 @@ class RunStore:
         if not isinstance(run, dict) or run.pop(CHECKSUM, None) != fingerprint.value(run):
             log.warning("%s: damaged, taken for absent", self._path(key))
             return None
-        whole = all(name in run for name in (*FIELDS, *[CURVE] * curve)) and run["identity"] == key
+        whole = all(name in run for name in (*FIELDS, *also)) and run["identity"] == key
         return run if whole else None
 
     def put(self, run: dict) -> None:
-        """Keep a finished run under its "identity"; the first stays, unless it lacks the curve that this one has.
+        """Keep a finished run under its "identity"; the first stays, unless it lacks what this one was followed for.
 
         Args:
-            run: has every name in `FIELDS`, and perhaps `CURVE`.
+            run: has every name in `FIELDS`, and perhaps `CURVE` or those in `VALIDATED`.
         """
-        if self.get(run["identity"], curve=CURVE in run):
+        if self.get(run["identity"], [name for name in (CURVE, *VALIDATED) if name in run]):
             return
         storage.write_json(self._path(run["identity"]), run | {CHECKSUM: fingerprint.value(run)})
 

@@ -4,7 +4,7 @@ Written for a reader who never saw the code. The order of `SECTIONS` and, inside
 """
 
 from pipeline_lib.errors import PipelineError, one_of
-from pipeline_lib.report import behind, captions_labels
+from pipeline_lib.report import behind, captions_labels, captions_variants
 from pipeline_lib.report.words import Caption, Heading
 
 # section -> heading, first paragraph
@@ -279,3 +279,7 @@ def caption(name: str) -> Caption:
 def heading(name: str) -> Heading:
     """Return the words of a table without a figure; a name not known here keeps its name as the title."""
     return TABLES.get(name, Heading("more", name.replace("_", " "), ""))
+
+
+CAPTIONS |= captions_variants.CAPTIONS
+TABLES |= captions_variants.TABLES

@@ -11,13 +11,14 @@ from pipeline_lib.errors import PipelineError
 from tests.unit.studies import GONE, STUDY, changed, complaints, places
 
 EXPERIMENTS = (
-    "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise, relabel"
+    "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise"
+    ", relabel, imbalance, sweep"
 )
 EVERY_EXPERIMENT = "seeds, metrics, balanced, budget, missing_classes"
 UNKNOWN_KEYS = [
     ("ensemble", "seed", "seeds, epochs"),
     ("datasets.digits", "size", "recipes, swav, ensemble, experiments, source, test_fraction"),
-    ("datasets.noisy", "npz", "recipes, swav, ensemble, experiments, base, per_class, flip_labels, flip_to"),
+    ("datasets.noisy", "npz", "recipes, swav, ensemble, experiments, base, per_class, imbalance, flip_labels, flip_to"),
     ("datasets.noisy.ensemble", "seed", "seeds, epochs"),
     ("recipes.small.optimiser", "beta", "name, lr, momentum, nesterov, weight_decay"),
     ("recipes.small.augmentation", "shear", "crop_padding, flip, rotation"),
@@ -37,6 +38,8 @@ SCHEDULES = "should be a section with `name:` one of constant, onecycle, cosine,
 NESTEROV = {"name": "sgd", "lr": 0.1, "momentum": 0, "nesterov": True}
 DATASETS = "digits, noisy, photos, local"
 NOT_NOISY = "{} should have `base: {}` and `flip_labels:`, so that only labels differ"
+EITHER = "should have either `counts:` for each class, or a `ratio:`"
+WAYS = "'none', 'weighted_loss', 'sampler' or 'logit_adjustment'"
 TAKEN = "the name is taken by the baseline; choose another"
 WRONG_VALUES = [
     # wrong types
@@ -122,6 +125,38 @@ WRONG_INSIDE = [  # the line names a key of the changed section, or the section 
         "local",
         "datasets.digits.experiments.label_noise.noisy: " + NOT_NOISY.format("noisy", "digits"),
     ),
+    (
+        "datasets.noisy",
+        {"base": "digits", "flip_labels": 0.1, "imbalance": {"ratio": 2}},
+        "datasets.digits.experiments.label_noise.noisy: " + NOT_NOISY.format("noisy", "digits"),
+    ),
+    (
+        "datasets.noisy",
+        {"base": "digits", "per_class": 5, "imbalance": {"ratio": 2}},
+        "datasets.noisy: per_class and imbalance both say how many examples are kept of a class; leave one out",
+    ),
+    ("datasets.noisy.imbalance", {"ratio": 0.5}, "datasets.noisy.imbalance.ratio: should be at least 1, not 0.5"),
+    ("datasets.noisy.imbalance", {}, f"datasets.noisy.imbalance: {EITHER}"),
+    ("datasets.noisy.imbalance", {"ratio": 2, "counts": {"1": 2, "2": 1}}, f"datasets.noisy.imbalance: {EITHER}"),
+    ("datasets.noisy.imbalance", {"counts": {"1": 2}}, "datasets.noisy.imbalance.counts: should hold 2 or more, not {'1': 2}"),
+    ("datasets.noisy.imbalance", {"counts": {"1": 2, "2": 0}}, "datasets.noisy.imbalance.counts.2: should be at least 1, not 0"),
+    (
+        "datasets.noisy.imbalance",
+        {"counts": {"1": 2, 2: 3}},
+        "datasets.noisy.imbalance.counts: 2 is not a name; accepted: text (put it in quotes)",
+    ),
+    (
+        "datasets.noisy.imbalance",
+        {"counts": {"1": 2, "2": 3}, "test": {"1": 2}},
+        "datasets.noisy.imbalance: test: should name the classes of counts (1, 2), not 1",
+    ),
+    (
+        "datasets.noisy.imbalance",
+        {"ratio": 2, "test": "drawn"},
+        "datasets.noisy.imbalance.test: should be proportional, none or a number of images for each class, not 'drawn'",
+    ),
+    ("recipes.small.balance", "weights", f"recipes.small.balance: should be {WAYS}, not 'weights'"),
+    ("recipes.small.tau", 0, "recipes.small.tau: should be greater than 0, not 0"),
     (
         "datasets.noisy",
         {"base": "digits", "flip_to": "next"},

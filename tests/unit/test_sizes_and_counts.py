@@ -36,7 +36,7 @@ def test_a_folder_is_counted_as_it_is_read(tmp_path, fraction):
 def test_what_cannot_be_counted_is_none(tmp_path):
     assert class_counts("imagefolder", FOLDER | {"train": str(tmp_path / "none")}) is None
     assert class_counts("npz", {"npz": str(tmp_path / "none.npz")}) is None
-    assert class_counts("derived", {"per_class": 5}, None) is None
+    assert class_counts("derived", {"per_class": 5, "imbalance": None}, None) is None
 
 
 def test_an_npz_is_counted_by_its_labels(tmp_path):
@@ -47,8 +47,8 @@ def test_an_npz_is_counted_by_its_labels(tmp_path):
 def test_cifar_and_what_is_derived_from_it():
     assert class_counts("npz", {"source": "cifar10", "npz": "never opened"}) == [5000] * 10
     assert class_counts("cifar", {"source": "cifar100"}) == [500] * 100
-    assert class_counts("derived", {"per_class": 7}, [5, 9]) == [5, 7]
-    assert class_counts("derived", {"per_class": None}, [5, 9]) == [5, 9]
+    assert class_counts("derived", {"per_class": 7, "imbalance": None}, [5, 9]) == [5, 7]
+    assert class_counts("derived", {"per_class": None, "imbalance": None}, [5, 9]) == [5, 9]
 
 
 @pytest.mark.parametrize("experiment", [name for name in SWEPT if name not in BEYOND])

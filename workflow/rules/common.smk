@@ -21,8 +21,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join([PROJECT, *filter(None, [os.environ.g
 from pipeline_lib import demand, fingerprint
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
-from pipeline_lib.config import BASELINES, NAME, SWEPT, Cifar, Derived, parse_study, plain
-from pipeline_lib.data.count import class_counts
+from pipeline_lib.config import BASELINES, NAME, SWEPT, VARIED, Cifar, Derived, parse_study, plain
+from pipeline_lib.data import imbalance
+from pipeline_lib.data.count import class_counts, class_names
 from pipeline_lib.data.shape import image_shape
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
@@ -152,7 +153,29 @@ def source_stamp(dataset):
     return None
 
 
+@functools.cache
+def names_of(dataset):
+    """The names of the classes; None if only reading the source can tell."""
+    section = dataset_section(dataset)
+    base = names_of(section.base) if isinstance(section, Derived) else None
+    return class_names(source_kind(dataset), source_settings(dataset), base)
+
+
+def check_imbalance(dataset):
+    """What the base cannot give is said before any job runs, where its classes and their sizes are known."""
+    section = dataset_section(dataset)
+    if not isinstance(section, Derived) or section.imbalance is None:
+        return
+    names, counts = names_of(section.base), examples_of(section.base)
+    if names and counts and len(names) == len(counts):
+        try:
+            imbalance.kept(plain(section.imbalance), dict(zip(names, counts)), f"datasets.{dataset}.imbalance")
+        except PipelineError as error:
+            raise WorkflowError(str(error)) from None
+
+
 def dataset_inputs(wildcards):
+    check_imbalance(wildcards.dataset)
     settings = source_settings(wildcards.dataset)
     return {name: settings[key] for name, key in (("archive", "archive"), ("base", "base_file")) if key in settings}
 
@@ -198,7 +221,7 @@ DOUBTS = {"threshold": "threshold_votes", "lead": "belief"}
 def sweep_scores(wildcards):
     """What a sweep chooses by: scores, doubted labels, or nothing."""
     dataset, metric = wildcards.dataset, wildcards.metric
-    if metric in BASELINES:
+    if metric in BASELINES or wildcards.experiment in VARIED:
         return {}
     if wildcards.experiment == "relabel":
         return {"flags": f"results/{dataset}/{DOUBTS[metric]}.csv"} if metric in DOUBTS else {}
@@ -223,6 +246,18 @@ def drawn_metrics(dataset, experiment):
 
 
 @functools.cache
+def sweep_variants(dataset, experiment, metric):
+    """The recipes that an experiment tries where the metric's name says what it varies; none if it varies the subset."""
+    experiment_settings(dataset, experiment)  # says so if there is no such data set, or the experiment is off
+    if experiment not in VARIED:
+        return []
+    varied = study.variants(dataset, experiment)
+    if metric not in varied:
+        raise WorkflowError(f"{experiment} of {dataset} does not vary {metric!r}; it varies {one_of(varied)}")
+    return [{"point": point, "recipe": plain(values)} for point, values in varied[metric].items()]
+
+
+@functools.cache
 def examples_of(dataset):
     """The number of training examples of each class; None if only reading the source can tell."""
     section = dataset_section(dataset)
@@ -236,6 +271,13 @@ def check_sizes(dataset, experiment):
     counts, metrics = examples_of(dataset), study.swept_metrics(dataset, experiment)
     what = f"{experiment} of {dataset} by {', '.join(metrics)}"
     try:
+        if experiment in VARIED:
+            for metric in metrics:
+                batches = {
+                    each["point"]: each["recipe"]["batch"] for each in sweep_variants(dataset, experiment, metric)
+                }
+                sizes.check_varied(settings, batches, counts, f"{experiment} of {dataset} by {metric}")
+            return
         sizes.check(experiment, settings, values["epochs"], values["batch"], counts and sum(counts), what)
     except PipelineError as error:
         raise WorkflowError(str(error)) from None

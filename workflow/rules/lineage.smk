@@ -103,13 +103,15 @@ def sweep_settings(dataset, experiment, metric):
     settings = experiment_settings(dataset, experiment)
     if metric == "full":
         return {"seeds": settings["seeds"]}
+    if experiment in VARIED:  # what is tried stands in the recipes
+        return {k: settings[k] for k in ("seeds", "validation") if k in settings}
     unused = UNUSED_BY_RANDOM if metric == "random" else UNUSED
     return {k: v for k, v in settings.items() if k not in unused}
 
 
 def sweep_source(dataset, experiment, metric):
     """The step whose result a sweep chooses by."""
-    if metric in BASELINES:
+    if metric in BASELINES or experiment in VARIED:
         return data_step(dataset)
     if experiment == "relabel":
         return {"threshold": votes_step, "lead": belief_step, "truth": data_step}[metric](dataset)
@@ -118,7 +120,8 @@ def sweep_source(dataset, experiment, metric):
 
 @functools.cache
 def sweep_step(dataset, experiment, metric):
-    settings = [study.seed, sweep_settings(dataset, experiment, metric), recipe(dataset, "training")]
+    recipes = sweep_variants(dataset, experiment, metric) or recipe(dataset, "training")
+    settings = [study.seed, sweep_settings(dataset, experiment, metric), recipes]
     return step(settings, code("sweep"), sweep_source(dataset, experiment, metric))
 
 
