@@ -8,18 +8,21 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from pipeline_lib import confusion
 from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.speed import Speed, peak
-from pipeline_lib.learn.train import test, train
+from pipeline_lib.learn.train import Tested, test, train
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import CLOCKED, CURVE, RunStore, identity
 from pipeline_lib.resume import Checkpoint
 from pipeline_lib.rng import generator
 
 log = logging.getLogger("pipeline")
-MEASURED = ("kept", "steps", "accuracy", "seconds", "flops")
+MEASURED = ("kept", "steps", "accuracy", "balanced_accuracy", "seconds", "flops")
+DRAWN = ("drawn_accuracy", "drawn_balanced_accuracy")  # where the data set has a drawn test set
+CONFUSIONS = ("confusion", "drawn_confusion")  # the second likewise
 TIMES = ("seconds", *CLOCKED)  # columns that differ when the same training is done again
 
 
@@ -103,19 +106,29 @@ class Trainer:
         seeds = Seeds(self._seed, "training", seed)
         done = train(self._data, kept, self._recipe, seeds, steps_of, follow if curve else None, checkpoint)
         begin = time.perf_counter()
-        accuracy, class_accuracy = test(done.model, self._data, self._recipe)
+        tested = test(done.model, self._data, self._recipe)
         done.speed.evaluation_seconds += time.perf_counter() - begin
         self.speed += done.speed
         return {
             "kept": len(kept[-1] if isinstance(kept, list) else kept),
             "steps": done.steps,
-            "accuracy": accuracy,
-            "class_accuracy": class_accuracy,
+            **_measured(tested),
             "seconds": done.seconds,
             **done.speed.record(self.peak),
             "device": self._device.type,
             **({CURVE: after_epochs} if curve else {}),
         }
+
+
+def _measured(tested: Tested) -> dict:
+    """Return what the run store keeps of a test: on all test images and, where there are such, on the drawn ones."""
+    accuracy, class_accuracy, found, drawn = tested
+    values = {"accuracy": accuracy, "class_accuracy": class_accuracy, "balanced_accuracy": confusion.balanced_accuracy(found)}
+    values["confusion"] = found.tolist()
+    if drawn is not None:
+        values |= dict(zip(DRAWN, (confusion.accuracy(drawn), confusion.balanced_accuracy(drawn)), strict=True))
+        values["drawn_confusion"] = drawn.tolist()
+    return values
 
 
 def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool = False) -> pd.DataFrame:
@@ -128,9 +141,10 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
         curve: whether to test after every epoch.
 
     Returns:
-        One row per run: point, balanced, budget, seed, kept, steps, accuracy, seconds, flops, run, images, and what
-        the clock said (`CLOCKED`); epoch_{t} for each
-        epoch of a curve; accuracy_{class} and kept_{class} for each class.
+        One row per run: point, balanced, budget, seed, kept, steps, accuracy, balanced_accuracy (mean over the classes that
+        have test images), seconds, flops, run, images, and what the clock said (`CLOCKED`); epoch_{t} for each epoch of a
+        curve; accuracy_{class} and kept_{class} for each class; drawn_accuracy and drawn_balanced_accuracy where there is a
+        drawn test set; confusion and drawn_confusion, counts of test images: "5 0;1 4" are two true classes of five.
     """
     planned, rows, names = list(planned), {}, trainer.dataset.class_names
     # two sweeps that want the same trainings at the same time each begin elsewhere, and find what the other has done
@@ -147,5 +161,7 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
             | {f"epoch_{epoch}": accuracy for epoch, accuracy in enumerate(run[CURVE] if curve else [], 1)}
             | {f"accuracy_{name}": value for name, value in zip(names, run["class_accuracy"], strict=True)}
             | {f"kept_{name}": number for name, number in zip(names, counts, strict=True)}
+            | {name: run[name] for name in DRAWN if name in run}
+            | {name: confusion.to_text(run[name]) for name in CONFUSIONS if name in run}
         )
     return pd.DataFrame([rows[position] for position in sorted(rows)])
