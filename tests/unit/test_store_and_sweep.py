@@ -1,10 +1,13 @@
 """Runs are identified by what they are, and trained once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from pipeline_lib.config import Recipe
+from pipeline_lib.confusion import from_text
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import Diverged
 from pipeline_lib.prune.plan import Planned
@@ -102,15 +105,33 @@ def test_the_same_training_is_done_once(trainer):
 def test_a_row_holds_the_point_the_run_and_its_classes(trainer):
     table = sweep(trainer, [Planned(0.5, 3, np.array([0, 1, 2, 4, 6, 8, 10, 12]), balanced=True, budget="steps")], "")
     assert list(table.columns) == [
-        *("point", "balanced", "budget", "seed", "kept", "steps", "accuracy", "seconds", "flops", "run"),
+        *("point", "balanced", "budget", "seed", "kept", "steps", "accuracy", "balanced_accuracy"),
+        *("seconds", "flops", "run"),
         *("images", "data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds", "peak_flops_per_second"),
-        *("accuracy_dark", "accuracy_bright", "kept_dark", "kept_bright"),
+        *("accuracy_dark", "accuracy_bright", "kept_dark", "kept_bright", "confusion"),
     ]
     row = table.iloc[0]
     assert (row["point"], row["balanced"], row["budget"], row["seed"]) == (0.5, True, "steps", 3)
     assert (row["kept"], row["kept_dark"], row["kept_bright"]) == (8, 7, 1)
     assert row["steps"] == 2 * 40 / 8, "as many as on all data"
+    found = from_text(row["confusion"])
+    assert found.sum(axis=1).tolist() == [5, 5]
+    assert (np.diag(found) / 5).tolist() == [row["accuracy_dark"], row["accuracy_bright"]]
+    assert row["balanced_accuracy"] == pytest.approx(row["accuracy"])
     assert row["accuracy"] == pytest.approx((row["accuracy_dark"] + row["accuracy_bright"]) / 2), "five test images each"
+
+
+def test_the_drawn_test_set_is_told_beside_the_whole_one(tiny, tmp_path):
+    drawn = replace(tiny, test_drawn=np.array([0, 2, 4, 7]))
+    trainer = Trainer(drawn, "drawn", Recipe.model_validate(RECIPE), "code", 0, CPU, RunStore(tmp_path / "drawn"))
+    table = sweep(trainer, [Planned(0.5, 0, HALF)], "")
+    assert table.columns[-4:].tolist() == ["drawn_accuracy", "drawn_balanced_accuracy", "confusion", "drawn_confusion"]
+    row = table.iloc[0]
+    whole, part = from_text(row["confusion"]), from_text(row["drawn_confusion"])
+    assert (whole.sum(axis=1).tolist(), part.sum(axis=1).tolist()) == ([5, 5], [3, 1])
+    assert row["drawn_accuracy"] == np.trace(part) / 4
+    assert row["drawn_balanced_accuracy"] == pytest.approx((part[0, 0] / 3 + part[1, 1]) / 2)
+    assert sweep(trainer, [Planned(0.5, 0, HALF)], "").equals(table), "the store has kept all of it"
 
 
 def test_a_curve_ends_with_the_accuracy_of_the_run(trainer):
@@ -260,8 +281,8 @@ def test_held_out_accuracy_and_loss_are_those_of_the_final_model(tiny):
 
 def test_rows_of_varied_runs_hold_held_out_accuracies_and_losses_of_as_many_epochs_as_each_has(trainer):
     table = sweep(trainer, [varied(1, epochs=1), varied(2, epochs=2)], "")
-    assert list(table.columns[-8:]) == [
-        *("validation_accuracy", "validation_accuracy_dark", "validation_accuracy_bright"),
+    assert list(table.columns[-9:]) == [
+        *("validation_accuracy", "validation_balanced_accuracy", "validation_accuracy_dark", "validation_accuracy_bright"),
         *("train_loss_1", "validation_loss_1", "diverged", "train_loss_2", "validation_loss_2"),
     ]
     assert table["validation_loss_2"].isna().tolist() == [True, False]
