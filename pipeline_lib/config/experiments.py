@@ -4,6 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, Tag, model_validator
 
+from pipeline_lib.config.balance import PruningImbalanced
 from pipeline_lib.config.experiment import Experiment, InnerShare, Trained
 from pipeline_lib.config.section import Positive, PositiveShare, Section, Share, word_or
 from pipeline_lib.config.variants import Balancing, RecipeSweep, Variants
@@ -101,6 +102,7 @@ class Experiments(Section):
     clusters: ClusterCounts = ClusterCounts()
     curriculum: Curriculum = Curriculum()
     label_noise: LabelNoise = LabelNoise()
+    pruning_imbalanced: PruningImbalanced | None = None
     imbalance: Balancing | None = None
     sweep: RecipeSweep | None = None
 

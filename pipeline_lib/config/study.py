@@ -70,6 +70,7 @@ class Study(Section):
                     self._check_swept(f"{where}.{experiment}.metrics", getattr(experiments, experiment))
         for name in self.datasets:
             self._check_noisy(name)
+            self._check_quotas(name)
             self._check_varied(name)
         return self
 
@@ -108,6 +109,29 @@ class Study(Section):
         for setting in ("size", "starts", "budget", "balanced"):
             if getattr(clean, setting) != getattr(wrong, setting):
                 raise ValueError(f"{key}: {noisy} should have the sliding_window.{setting} of {name}, so that only labels differ")
+
+    def _check_quotas(self, name: str) -> None:
+        experiments, key = self.experiments_of(name), f"datasets.{name}.experiments"
+        section, swept = experiments.pruning_imbalanced, experiments.prune_easiest
+        if section is None:
+            return
+        if set(swept.balanced) != {False, True}:
+            raise ValueError(f"{key}.prune_easiest.balanced: should be [false, true], because pruning_imbalanced draws both")
+        if section.share not in swept.shares:
+            accepted = one_of(swept.shares)
+            raise ValueError(
+                f"{key}.pruning_imbalanced.share: should be one of prune_easiest.shares ({accepted}), not {section.share}"
+            )
+
+    def wrong_labels_of(self, dataset: str) -> str | None:
+        """Return the data set whose wrong labels are known and whose scores are tested on them: the twin, or itself; or None."""
+        twin = self.experiments_of(dataset).label_noise.noisy
+        section = self.datasets[dataset]
+        while twin is None and isinstance(section, Derived):
+            if section.flip_labels is not None:
+                return dataset
+            section = self.datasets[section.base]
+        return twin
 
     def _check_bases(self, name: str) -> None:
         seen = [name]

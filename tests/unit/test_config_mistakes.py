@@ -11,7 +11,7 @@ from pipeline_lib.errors import PipelineError
 from tests.unit.studies import GONE, STUDY, changed, complaints, places
 
 EXPERIMENTS = "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise"
-EXPERIMENTS += ", imbalance, sweep"
+EXPERIMENTS += ", pruning_imbalanced, imbalance, sweep"
 EVERY_EXPERIMENT = "seeds, metrics, balanced, budget, missing_classes"
 UNKNOWN_KEYS = [
     ("ensemble", "seed", "seeds, epochs"),
