@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from pipeline_lib.analyse.recipe_values import balanced_accuracy
+from pipeline_lib import confusion
 from pipeline_lib.analyse.statistics import paired_difference, share_interval
 from pipeline_lib.analyse.sweeps import by_seed
 
 NONE = "none"  # the way with which the others are compared
 OVERALL, BALANCED = "all images", "mean of classes"
 # test set -> how the columns of a sweep begin that were measured on it
-TESTS = {"balanced test set": ""}
+TESTS = {"the whole test set": "", "the drawn test set, as unequal as the training examples": "drawn_"}
 COLUMNS = (
     *("balance", "test", "measure", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"),
     *("gain_mean", "gain_low", "gain_high"),
@@ -51,6 +51,8 @@ def measured(runs: pd.DataFrame, names: list[str]) -> dict[tuple[str, str], pd.S
         if f"{prefix}accuracy" not in runs:
             continue
         found[test, OVERALL] = by_seed(runs, f"{prefix}accuracy")
-        found[test, BALANCED] = balanced_accuracy(runs, names, f"{prefix}accuracy_")
-        found |= {(test, name): by_seed(runs, f"{prefix}accuracy_{name}").dropna() for name in names}
-    return {place: accuracy for place, accuracy in found.items() if len(accuracy)}
+        found[test, BALANCED] = by_seed(runs, f"{prefix}balanced_accuracy")
+        shares = [confusion.class_accuracy(confusion.from_text(text)) for text in runs[f"{prefix}confusion"]]
+        by_class = pd.DataFrame(shares, index=runs["seed"], columns=names, dtype=float).dropna(axis=1)
+        found |= {(test, name): by_class[name] for name in by_class}
+    return found

@@ -11,24 +11,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.analyse.statistics import mean_interval, share_interval
-from pipeline_lib.analyse.sweeps import by_seed, gained
+from pipeline_lib.analyse.sweeps import gained
 
 INTERVAL = ("mean", "low", "high")
+NOTHING = (np.nan, np.nan, np.nan)
 MOST_CLASSES = 10  # with more, the accuracy of each is not told (chosen: as many lines can still be told apart)
 LOSSES = ("train_loss", "validation_loss")
 LOSS_COLUMNS = ("key", "value", "epoch", "runs", *(f"{name}_{part}" for name in LOSSES for part in INTERVAL))
-
-
-def balanced_accuracy(runs: pd.DataFrame, names: list[str], prefix: str = "accuracy_") -> pd.Series:
-    """Return the mean accuracy of the classes that have test examples, one number per run, labelled by seed.
-
-    Args:
-        runs: rows of a sweep.
-        names: of the classes.
-        prefix: "accuracy_" or "validation_accuracy_".
-    """
-    columns = [f"{prefix}{name}" for name in names]
-    return runs.reindex(columns=columns).set_axis(runs["seed"]).astype(float).mean(axis=1)
 
 
 def values(sweeps: Mapping[str, pd.DataFrame], own: Mapping[str, float | str | None], names: list[str]) -> pd.DataFrame:
@@ -48,9 +37,9 @@ def values(sweeps: Mapping[str, pd.DataFrame], own: Mapping[str, float | str | N
     """
     rows = []
     for key, runs in sweeps.items():
-        reference = _balanced(runs[runs["point"] == own[key]], names) if own[key] is not None else None
+        reference = runs[(runs["point"] == own[key]) & ~runs["diverged"]]
         of_key = [
-            _value(group, names, reference) | {"key": key, "value": value, "recipe": value == own[key]}
+            _value(group, names, reference if len(reference) else None) | {"key": key, "value": value, "recipe": value == own[key]}
             for value, group in groups(runs)
         ]
         best = chosen(of_key)
@@ -74,21 +63,14 @@ def chosen(rows: list[dict]) -> int | None:
     return max(sound, key=lambda place: (rows[place]["validation_mean"], -rows[place]["last_loss"]), default=None)
 
 
-def _balanced(runs: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    return balanced_accuracy(runs, names).rename("test").reset_index()
-
-
 def _value(runs: pd.DataFrame, names: list[str], reference: pd.DataFrame | None) -> dict:
     runs, diverged = runs[~runs["diverged"]], int(runs["diverged"].sum())
     told = names if len(names) <= MOST_CLASSES else []
-    measured = {
-        "validation": balanced_accuracy(runs, names, "validation_accuracy_"),
-        "test": balanced_accuracy(runs, names),
-        "test_accuracy": by_seed(runs.reindex(columns=["seed", "accuracy"]), "accuracy"),
-        **{f"test_{name}": runs.reindex(columns=[f"accuracy_{name}"]).squeeze(axis=1) for name in told},
-    }
-    intervals = {name: share_interval(of_runs.to_numpy()) if len(runs) else (np.nan,) * 3 for name, of_runs in measured.items()}
-    gain = gained(_balanced(runs, names), reference, "test")
+    columns = {"validation": "validation_balanced_accuracy", "test": "balanced_accuracy", "test_accuracy": "accuracy"}
+    columns |= {f"test_{name}": f"accuracy_{name}" for name in told}
+    nothing = len(runs) == 0
+    intervals = {name: NOTHING if nothing else share_interval(runs[column].to_numpy()) for name, column in columns.items()}
+    gain = NOTHING if nothing else gained(runs, reference, "balanced_accuracy")
     last = _epochs(runs, "validation_loss").iloc[:, -1:].mean(axis=None) if len(runs) else np.nan
     return {
         "runs": len(runs),

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, Tag, model_validator
 
+from pipeline_lib.config.balance import PruningImbalanced
 from pipeline_lib.config.experiment import Experiment, InnerShare, Trained
 from pipeline_lib.config.labels import Relabel
 from pipeline_lib.config.section import Positive, PositiveShare, Section, Share, word_or
@@ -105,6 +106,7 @@ class Experiments(Section):
     label_noise: LabelNoise = LabelNoise()
     # beyond the thesis; null: not done
     relabel: Relabel | None = None
+    pruning_imbalanced: PruningImbalanced | None = None
     imbalance: Balancing | None = None
     sweep: RecipeSweep | None = None
 

@@ -75,6 +75,7 @@ class Study(Section):
         for name in self.datasets:
             self._check_noisy(name)
             self._check_relabel(name)
+            self._check_quotas(name)
             self._check_varied(name)
         return self
 
@@ -144,6 +145,24 @@ class Study(Section):
         """Whether labels of a data set, or of one that it comes from, were made wrong on purpose."""
         sections = [self.datasets[each] for each in (name, *self.bases_of(name)) if each in self.datasets]
         return any(isinstance(section, Derived) and section.flip_labels is not None for section in sections)
+
+    def _check_quotas(self, name: str) -> None:
+        experiments, key = self.experiments_of(name), f"datasets.{name}.experiments"
+        section, swept = experiments.pruning_imbalanced, experiments.prune_easiest
+        if section is None:
+            return
+        if set(swept.balanced) != {False, True}:
+            raise ValueError(f"{key}.prune_easiest.balanced: should be [false, true], because pruning_imbalanced draws both")
+        if section.share not in swept.shares:
+            accepted = one_of(swept.shares)
+            raise ValueError(
+                f"{key}.pruning_imbalanced.share: should be one of prune_easiest.shares ({accepted}), not {section.share}"
+            )
+
+    def wrong_labels_of(self, dataset: str) -> str | None:
+        """Return the data set whose wrong labels are known and whose scores are tested on them: the twin, or itself; or None."""
+        twin = self.experiments_of(dataset).label_noise.noisy
+        return dataset if twin is None and self.knows_wrong_labels(dataset) else twin
 
     def _check_bases(self, name: str) -> None:
         seen = [name]

@@ -76,6 +76,10 @@ class RecipeSweep(Variants):
             path = key.removeprefix(RECIPE)
             yield from ((path.replace(".", "_"), path, value) for value in values)
 
+    def keys(self) -> dict[str, str]:
+        """Return what is varied -> the recipe's key with its dots."""
+        return {name: path for name, path, _ in self.changes()}
+
 
 def variants(section: Variants, recipe: Recipe) -> dict[str, dict[float | str, Recipe]]:
     """Return what is varied -> value -> the recipe with it.

@@ -45,7 +45,8 @@ def draw(table: pd.DataFrame, counts: dict[str, int], title: str) -> Figure:
     runs = int(table["runs"].min())
     bars = "bars: 95% t-interval; differences are paired by seed" if runs > 1 else "no intervals: a single training"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
-    figure.supxlabel(f"points: mean of {runs} training{'s' * (runs > 1)}; {bars}", fontsize=9, color="#555555")
+    trainings = f"points: mean of {runs} training{'s' * (runs > 1)}"
+    figure.supxlabel(f"{trainings}; {bars}; in brackets: training examples of the class", fontsize=9, color="#555555")
     return figure
 
 

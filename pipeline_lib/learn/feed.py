@@ -55,6 +55,7 @@ class Data:
         self.test = augment.Images(dataset.test_images, mean, std, device)
         self.train_labels = torch.from_numpy(dataset.train_labels).to(device)
         self.test_labels = torch.from_numpy(dataset.test_labels).to(device)
+        self.test_drawn = dataset.test_drawn
 
 
 def _normalisation(images: np.ndarray, recipe: Recipe) -> tuple[list[float], list[float]]:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
+from pipeline_lib import confusion
 from pipeline_lib.config import Plateau, Recipe
 from pipeline_lib.errors import Diverged, PipelineError
 from pipeline_lib.learn import augment, losses, models
@@ -221,12 +223,29 @@ def predict(
     return logits
 
 
-def test(model: nn.Module, data: Data, recipe: Recipe) -> tuple[float, list[float | None]]:
-    """Return (test accuracy, test accuracy of each class; None for a class without test images), as shares."""
-    right = (predict(model, data.test, recipe).argmax(dim=1) == data.test_labels).cpu().numpy()
-    labels = data.test_labels.cpu().numpy()
-    by_class = [right[labels == label] for label in range(data.classes)]
-    return float(right.mean()), [float(part.mean()) if len(part) else None for part in by_class]
+class Tested(NamedTuple):
+    """What one pass over the test images tells.
+
+    Attributes:
+        accuracy: share of all test images.
+        class_accuracy: share of those of each class; None for a class without test images.
+        confusion: (C, C) counts, true classes in rows.
+        drawn: the same of the drawn test set; None where the data set has none.
+    """
+
+    accuracy: float
+    class_accuracy: list[float | None]
+    confusion: np.ndarray
+    drawn: np.ndarray | None
+
+
+def test(model: nn.Module, data: Data, recipe: Recipe) -> Tested:
+    """Predict the test images once, and count what was right."""
+    predicted = predict(model, data.test, recipe).argmax(dim=1).cpu().numpy()
+    labels, drawn = data.test_labels.cpu().numpy(), data.test_drawn
+    found = confusion.count(labels, predicted, data.classes)
+    of_drawn = None if drawn is None else confusion.count(labels[drawn], predicted[drawn], data.classes)
+    return Tested(confusion.accuracy(found), confusion.class_accuracy(found), found, of_drawn)
 
 
 def _validate(model: nn.Module, data: Data, recipe: Recipe, held_out: torch.Tensor) -> tuple[float, float]:

@@ -19,11 +19,15 @@ log = logging.getLogger("pipeline")
 
 # what the clock said besides `seconds`: the same training done again says something else
 CLOCKED = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds", "peak_flops_per_second")
-FIELDS = ("identity", "kept", "steps", "accuracy", "class_accuracy", "seconds", "flops", "images", *CLOCKED)
+TESTED = ("accuracy", "balanced_accuracy", "class_accuracy", "confusion")
+FIELDS = ("identity", "kept", "steps", *TESTED, "seconds", "flops", "images", *CLOCKED)
 CHECKSUM = "checksum"  # of everything else in the file
 CURVE = "epoch_accuracy"  # kept for the runs that an experiment follows from epoch to epoch
 # kept for the runs that are followed on held-out examples
-VALIDATED = ("validation_accuracy", "validation_class_accuracy", "validation_loss", "train_loss")
+VALIDATED = (
+    *("validation_accuracy", "validation_balanced_accuracy", "validation_class_accuracy"),
+    *("validation_loss", "train_loss"),
+)
 
 
 def identity(

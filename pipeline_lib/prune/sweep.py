@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from pipeline_lib import confusion
 from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import Diverged
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.speed import Speed, peak
-from pipeline_lib.learn.train import test, train
+from pipeline_lib.learn.train import Tested, test, train
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import CLOCKED, CURVE, VALIDATED, RunStore, identity
 from pipeline_lib.prune.validate import Validation
@@ -21,7 +22,9 @@ from pipeline_lib.resume import Checkpoint
 from pipeline_lib.rng import generator
 
 log = logging.getLogger("pipeline")
-MEASURED = ("kept", "steps", "accuracy", "seconds", "flops")
+MEASURED = ("kept", "steps", "accuracy", "balanced_accuracy", "seconds", "flops")
+DRAWN = ("drawn_accuracy", "drawn_balanced_accuracy")  # where the data set has a drawn test set
+CONFUSIONS = ("confusion", "drawn_confusion")  # the second likewise
 TIMES = ("seconds", *CLOCKED)  # columns that differ when the same training is done again
 
 
@@ -53,7 +56,7 @@ class Trainer:
         self._fingerprint, self._recipe, self._code = fingerprint, recipe, code
         self._seed, self._device, self._store = study_seed, device, store
         self._checkpoint_seconds = checkpoint_seconds
-        self._data: dict[str, Data] = {}  # by what of a recipe it depends on; all recipes of a sweep but few agree in it
+        self._data: dict[str, Data] = {}  # the last one used, by what of a recipe it depends on
         self.trained, self.speed, self.peak = 0, Speed(), float("nan")  # of what was trained now
 
     def run(self, planned: Planned, curve: bool = False) -> dict:
@@ -102,7 +105,7 @@ class Trainer:
 
         def follow(epoch: int, model) -> None:
             if curve and epoch >= 0:
-                after_epochs.append(test(model, data, recipe)[0])
+                after_epochs.append(test(model, data, recipe).accuracy)
             if validation:
                 validation.after_epoch(epoch, model)
 
@@ -115,20 +118,30 @@ class Trainer:
         seeds = Seeds(self._seed, "training", planned.seed)
         done = train(data, kept, recipe, seeds, steps_of, follow if curve or validation else None, checkpoint)
         begin = time.perf_counter()
-        accuracy, class_accuracy = test(done.model, data, recipe)
+        tested = test(done.model, data, recipe)
         done.speed.evaluation_seconds += time.perf_counter() - begin
         self.speed += done.speed
         return {
             "kept": len(kept[-1] if isinstance(kept, list) else kept),
             "steps": done.steps,
-            "accuracy": accuracy,
-            "class_accuracy": class_accuracy,
+            **_measured(tested),
             "seconds": done.seconds,
             **done.speed.record(self.peak),
             "device": self._device.type,
             **({CURVE: after_epochs} if curve else {}),
             **(validation.found() | {"train_loss": done.train_loss} if validation else {}),
         }
+
+
+def _measured(tested: Tested) -> dict:
+    """Return what the run store keeps of a test: on all test images and, where there are such, on the drawn ones."""
+    accuracy, class_accuracy, found, drawn = tested
+    values = {"accuracy": accuracy, "class_accuracy": class_accuracy, "balanced_accuracy": confusion.balanced_accuracy(found)}
+    values["confusion"] = found.tolist()
+    if drawn is not None:
+        values |= dict(zip(DRAWN, (confusion.accuracy(drawn), confusion.balanced_accuracy(drawn)), strict=True))
+        values["drawn_confusion"] = drawn.tolist()
+    return values
 
 
 def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool = False) -> pd.DataFrame:
@@ -141,10 +154,12 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
         curve: whether to test after every epoch.
 
     Returns:
-        One row per run: point, balanced, budget, seed, kept, steps, accuracy, seconds, flops, run, images, and what
-        the clock said (`CLOCKED`); epoch_{t} for each
-        epoch of a curve; accuracy_{class} and kept_{class} for each class. Of runs that are followed on held-out examples also
-        what `_followed` returns. A run that varies the recipe may diverge: `diverged` says so, and it has no results.
+        One row per run: point, balanced, budget, seed, kept, steps, accuracy, balanced_accuracy (mean over the classes that
+        have test images), seconds, flops, run, images, and what the clock said (`CLOCKED`); epoch_{t} for each epoch of a
+        curve; accuracy_{class} and kept_{class} for each class; drawn_accuracy and drawn_balanced_accuracy where there is a
+        drawn test set; confusion and drawn_confusion, counts of test images: "5 0;1 4" are two true classes of five.
+        Of runs that are followed on held-out examples also what `_followed` returns. A run that varies the recipe may diverge:
+        `diverged` says so, and it has no results.
     """
     planned, rows, names = list(planned), {}, trainer.dataset.class_names
     # two sweeps that want the same trainings at the same time each begin elsewhere, and find what the other has done
@@ -168,6 +183,8 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
             | {f"epoch_{epoch}": accuracy for epoch, accuracy in enumerate(run[CURVE] if curve else [], 1)}
             | {f"accuracy_{name}": value for name, value in zip(names, run["class_accuracy"], strict=True)}
             | {f"kept_{name}": number for name, number in zip(names, counts, strict=True)}
+            | {name: run[name] for name in DRAWN if name in run}
+            | {name: confusion.to_text(run[name]) for name in CONFUSIONS if name in run}
             | (_followed(run, names) if plan.held_out is not None else {})
             | ({"diverged": False} if plan.recipe is not None else {})
         )
@@ -179,8 +196,8 @@ def _place(plan: Planned) -> dict:
 
 
 def _followed(run: dict, names: list[str]) -> dict:
-    """Return validation_accuracy; validation_accuracy_{class}; train_loss_{t} and validation_loss_{t} of every epoch."""
+    """Return validation_accuracy, validation_balanced_accuracy, validation_accuracy_{class}; both losses of every epoch."""
     losses = {f"{name}_{t}": loss for name in ("train_loss", "validation_loss") for t, loss in enumerate(run[name], 1)}
     by_class = zip(names, run["validation_class_accuracy"], strict=True)
     by_class = {f"validation_accuracy_{name}": value for name, value in by_class}
-    return {"validation_accuracy": run["validation_accuracy"]} | by_class | losses
+    return {name: run[name] for name in ("validation_accuracy", "validation_balanced_accuracy")} | by_class | losses

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from pipeline_lib import confusion
 from pipeline_lib.config import Recipe
 from pipeline_lib.learn.feed import Data
 from pipeline_lib.learn.train import predict
@@ -23,15 +24,15 @@ class Validation:
         self._data, self._recipe, self._index = data, recipe, torch.from_numpy(held_out).to(data.device)
         self._labels = data.train_labels[self._index]
         self._losses: list[torch.Tensor] = []
-        self._right = torch.zeros_like(self._labels, dtype=torch.bool)
+        self._predicted = torch.zeros_like(self._labels)
 
     def after_epoch(self, epoch: int, model: nn.Module) -> None:
-        """Keep the loss, left on the device, and which predictions are right now; nothing before the first step."""
+        """Keep the loss, left on the device, and what is predicted now; nothing before the first step."""
         if epoch < 0:
             return
         logits = predict(model, self._data.train, self._recipe, self._index)
         self._losses.append(nn.functional.cross_entropy(logits, self._labels))
-        self._right = logits.argmax(dim=1) == self._labels
+        self._predicted = logits.argmax(dim=1)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the losses, for a checkpoint; the last epoch is never in one."""
@@ -42,14 +43,12 @@ class Validation:
         self._losses = list(torch.as_tensor(state["loss"], dtype=torch.float32).to(self._data.device).unbind())
 
     def found(self) -> dict:
-        """Return what the run keeps: after the last epoch the accuracy and that of each class (None without an example), as shares;
-        after every epoch the mean cross-entropy of the held-out examples."""
-        labels, right = self._labels.cpu().numpy(), self._right.cpu().numpy()
-        number = np.bincount(labels, minlength=self._data.classes)
-        hits = np.bincount(labels[right], minlength=self._data.classes)
+        """Return what the run keeps: accuracies after the last epoch, and the mean cross-entropy after every epoch."""
+        found = confusion.count(self._labels.cpu().numpy(), self._predicted.cpu().numpy(), self._data.classes)
         return {
-            "validation_accuracy": float(right.mean()),
-            "validation_class_accuracy": [float(h / n) if n else None for h, n in zip(hits, number, strict=True)],
+            "validation_accuracy": confusion.accuracy(found),
+            "validation_balanced_accuracy": confusion.balanced_accuracy(found),
+            "validation_class_accuracy": confusion.class_accuracy(found),
             "validation_loss": self._loss(),
         }
 

@@ -311,6 +311,15 @@ def noisy_twin(dataset):
     return noisy
 
 
+def with_wrong_labels(dataset):
+    """The data set whose known wrong labels the scores are tested on: the twin, or the data set itself."""
+    return (
+        study.wrong_labels_of(dataset)
+        if dataset in study.datasets and study.wrong_labels_of(dataset)
+        else noisy_twin(dataset)
+    )
+
+
 def wrong_share(dataset):
     return study.datasets[noisy_twin(dataset)].flip_labels
 
@@ -324,13 +333,14 @@ def report_figures(dataset):
     dataset_section(dataset)
     optional = [name for names in OPTIONAL_FIGURES for name in names(dataset)]
     area = [] if area_shares_lacking(dataset) else ["area"]
-    noise = ["label_noise", "noise_detection"] if study.experiments_of(dataset).label_noise.noisy else []
+    twin = ["label_noise"] if study.experiments_of(dataset).label_noise.noisy else []
+    noise = [*twin, *(["noise_detection"] if study.wrong_labels_of(dataset) else [])]
     examples = [f"examples/{metric}" for metric in study.metrics if metric not in BASELINES]
     return [
         *("augmentations", "distributions", "reliability", "correlation_pearson", "correlation_spearman"),
         *("data_map", "tsne", "elbow", *examples),
         *("sliding_window", "prune_fixed", "prune_easiest", *area, "prune_hardest", "prune_stratified"),
-        *("clusters", "curriculum", *noise, "cost", *optional),
+        *("clusters", "curriculum", *noise, "confusion", "cost", *optional),
     ]
 
 

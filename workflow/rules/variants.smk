@@ -14,13 +14,19 @@ OPTIONAL_TABLES.append(varied_tables)
 
 
 def own_values(dataset):
-    """The values that the data set's recipe has itself: what is varied -> value, or None if that is not tried."""
+    """The values that the data set's recipe has itself: key -> value, or None if that is not tried."""
     own = recipe(dataset, "training")
     points = {
-        key: [each["point"] for each in sweep_variants(dataset, "sweep", key) if each["recipe"] == own]
-        for key in study.swept_metrics(dataset, "sweep")
+        key: [each["point"] for each in sweep_variants(dataset, "sweep", name) if each["recipe"] == own]
+        for name, key in swept_keys(dataset).items()
     }
     return {key: found[0] if found else None for key, found in points.items()}
+
+
+def swept_keys(dataset):
+    """The keys of the recipe that are swept: their names in files -> as they stand in the recipe."""
+    experiment_settings(dataset, "sweep")  # says so if there is no such data set, or the experiment is off
+    return study.experiments_of(dataset).sweep.keys()
 
 
 rule draw_imbalance:
@@ -64,7 +70,7 @@ rule draw_recipe_values:
         mem_mb=light_memory,
         runtime=light_minutes,
     params:
-        sweeps=lambda w: sweep_files(w.dataset, "sweep"),
+        sweeps=lambda w: {swept_keys(w.dataset)[name]: path for name, path in sweep_files(w.dataset, "sweep").items()},
         own=lambda w: own_values(w.dataset),
         name=lambda w: dataset_section(w.dataset).recipes.training,
         code=code("draw_recipe_values"),
