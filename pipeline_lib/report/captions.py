@@ -4,7 +4,7 @@ Written for a reader who never saw the code. The order of `SECTIONS` and, inside
 """
 
 from pipeline_lib.errors import PipelineError, one_of
-from pipeline_lib.report import behind, captions_labels, captions_variants
+from pipeline_lib.report import behind, captions_balance, captions_labels, captions_variants
 from pipeline_lib.report.words import Caption, Heading
 
 # section -> heading, first paragraph
@@ -245,8 +245,10 @@ TABLES = {
     "ranking": Heading("ranking", "Training examples", ""),  # shown as two tables with words of their own
 }
 
-CAPTIONS |= captions_labels.CAPTIONS
-TABLES |= captions_labels.TABLES
+PARTS = (captions_labels, captions_balance, captions_variants)  # what only some data sets ask for
+for part in PARTS:
+    CAPTIONS |= part.CAPTIONS
+    TABLES |= getattr(part, "TABLES", {})
 
 
 def caption(name: str) -> Caption:
@@ -279,7 +281,3 @@ def caption(name: str) -> Caption:
 def heading(name: str) -> Heading:
     """Return the words of a table without a figure; a name not known here keeps its name as the title."""
     return TABLES.get(name, Heading("more", name.replace("_", " "), ""))
-
-
-CAPTIONS |= captions_variants.CAPTIONS
-TABLES |= captions_variants.TABLES
