@@ -16,6 +16,7 @@ include: "workflow/rules/prune.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/describe.smk"
 include: "workflow/rules/analyse.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -20,6 +20,7 @@ from pipeline_lib.config.recipes import (
     Steps,
     Swav,
 )
+from pipeline_lib.config.robustness import Attack, Robustness
 from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, MODELS, NAME, plain
 from pipeline_lib.config.study import Study
 
@@ -30,6 +31,7 @@ __all__ = [
     "NAME",
     "SWEPT",
     "Adam",
+    "Attack",
     "Augmentation",
     "Cifar",
     "Cluster",
@@ -44,6 +46,7 @@ __all__ = [
     "OneCycle",
     "Plateau",
     "Recipe",
+    "Robustness",
     "Sgd",
     "Steps",
     "Study",

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, Tag, model_validator
 
 from pipeline_lib.config.experiment import Experiment, InnerShare
+from pipeline_lib.config.robustness import Robustness
 from pipeline_lib.config.section import Positive, PositiveShare, Section, Share, word_or
 
 Clusters = Annotated[
@@ -100,6 +101,7 @@ class Experiments(Section):
     clusters: ClusterCounts = ClusterCounts()
     curriculum: Curriculum = Curriculum()
     label_noise: LabelNoise = LabelNoise()
+    robustness: Robustness | None = None
 
 
 def _is_swept(annotation: type) -> bool:

@@ -6,13 +6,16 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from torch import nn
 from tqdm import tqdm
 
 from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.learn import models
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.speed import Speed, peak
-from pipeline_lib.learn.train import test, train
+from pipeline_lib.learn.train import build, test, train
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import CLOCKED, CURVE, RunStore, identity
 from pipeline_lib.resume import Checkpoint
@@ -54,12 +57,36 @@ class Trainer:
         self._data: Data | None = None
         self.trained, self.speed, self.peak = 0, Speed(), float("nan")  # of what was trained now
 
-    def run(self, planned: Planned, curve: bool = False) -> dict:
+    @property
+    def data(self) -> Data:
+        """The data set on the device."""
+        if self._data is None:
+            begin = time.perf_counter()
+            self._data = Data(self.dataset, self._recipe, self._device)
+            self.speed.io_seconds += time.perf_counter() - begin
+        return self._data
+
+    def model(self, planned: Planned) -> tuple[dict, nn.Module]:
+        """Return the finished run on a subset and its network on the device, from the store or by training now.
+
+        Raises:
+            PipelineError: the training diverged, or the store was deleted while it was read.
+        """
+        run = self.run(planned, keep_model=True)
+        state = self._store.model(run["identity"])
+        if state is None:
+            raise PipelineError(f"the run store has lost the network of run {run['identity']}. Run the same command again")
+        model = build(self.data, self._recipe, Seeds(self._seed, "training", planned.seed))
+        models.restore(model, state)
+        return run | {"model_bytes": self._store.model_bytes(run["identity"])}, model.to(self._device)
+
+    def run(self, planned: Planned, curve: bool = False, keep_model: bool = False) -> dict:
         """Return the finished run on a subset, from the store or by training now.
 
         Args:
             planned: what to train.
             curve: whether to test after every epoch.
+            keep_model: whether the network must be in the store afterwards.
 
         Raises:
             PipelineError: the training diverged.
@@ -71,9 +98,10 @@ class Trainer:
         recipe, device = plain(self._recipe), self._device.type
         key = identity(self._fingerprint, kept, recipe, self._code, self._seed, planned.seed, device, steps_of)
         finished = self._store.get(key, curve)
-        if finished is None:
+        if finished is None or (keep_model and self._store.model(key) is None):
             checkpoint = self._store.checkpoint(key, self._checkpoint_seconds)
-            finished = {"identity": key, "seed": planned.seed, **self._train(kept, planned.seed, steps_of, curve, checkpoint)}
+            trained = self._train(kept, planned.seed, steps_of, curve, checkpoint, key if keep_model else None)
+            finished = {"identity": key, "seed": planned.seed, **trained}
             begin = time.perf_counter()
             self._store.put(finished)
             checkpoint.remove()
@@ -83,29 +111,33 @@ class Trainer:
         return finished
 
     def _train(
-        self, kept: np.ndarray | list[np.ndarray], seed: int, steps_of: int | None, curve: bool, checkpoint: Checkpoint
+        self,
+        kept: np.ndarray | list[np.ndarray],
+        seed: int,
+        steps_of: int | None,
+        curve: bool,
+        checkpoint: Checkpoint,
+        model_of: str | None,
     ) -> dict:
-        if self._data is None:
-            begin = time.perf_counter()
-            self._data = Data(self.dataset, self._recipe, self._device)
-            self.speed.io_seconds += time.perf_counter() - begin
-            self.peak = peak(self._device, self._recipe.precision)
+        data, self.peak = self.data, peak(self._device, self._recipe.precision)
         after_epochs = []
 
         def follow(epoch: int, model) -> None:
             if epoch >= 0:
-                after_epochs.append(test(model, self._data, self._recipe)[0])
+                after_epochs.append(test(model, data, self._recipe)[0])
 
         if curve:
             checkpoint.add(
                 "test", lambda: {"accuracy": np.array(after_epochs)}, lambda s: after_epochs.extend(s["accuracy"].tolist())
             )
         seeds = Seeds(self._seed, "training", seed)
-        done = train(self._data, kept, self._recipe, seeds, steps_of, follow if curve else None, checkpoint)
+        done = train(data, kept, self._recipe, seeds, steps_of, follow if curve else None, checkpoint)
         begin = time.perf_counter()
-        accuracy, class_accuracy = test(done.model, self._data, self._recipe)
+        accuracy, class_accuracy = test(done.model, data, self._recipe)
         done.speed.evaluation_seconds += time.perf_counter() - begin
         self.speed += done.speed
+        if model_of is not None:
+            self._store.put_model(model_of, models.state(done.model))
         return {
             "kept": len(kept[-1] if isinstance(kept, list) else kept),
             "steps": done.steps,
