@@ -12,10 +12,11 @@ from pipeline_lib.draw.robustness import how
 from pipeline_lib.draw.style import plt
 
 SIDE = 1.5  # inches per image
-WORDS = 0.45  # inches above an image
+WORDS = 0.4  # inches above an image that has words
 RIGHT, WRONG = "#333333", "#D55E00"
 LONGEST = 12  # characters of a class name that fit over an image
 LEVELS = 255
+FRAME = "#999999"
 
 
 def draw(table: pd.DataFrame, images: np.ndarray, attacks: Mapping[str, dict], dataset: str) -> Figure:
@@ -28,7 +29,7 @@ def draw(table: pd.DataFrame, images: np.ndarray, attacks: Mapping[str, dict], d
         dataset: its name, for the title.
     """
     down, across = 1 + 2 * len(attacks), images.shape[1]
-    size = (SIDE * across + 1.4, (SIDE + WORDS) * down + 1.3)
+    size = (SIDE * across + 1.4, SIDE * down + WORDS * (1 + len(attacks)) + 1.5)
     figure, grid = plt.subplots(down, across, figsize=size, squeeze=False)
     for place in table.itertuples():
         picture = images[place.row, place.column]
@@ -76,5 +77,6 @@ def _enlarged(axes: Axes, change: np.ndarray, largest: float) -> None:
     if largest:
         grey = 0.5 + change / (2 * largest)
         show(axes, np.round(grey * LEVELS).astype(np.uint8))
+        axes.spines[:].set(visible=True, color=FRAME)  # the page is as white as the brightest change
     else:
         blank(axes)

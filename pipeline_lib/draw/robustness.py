@@ -1,4 +1,4 @@
-"""Test accuracy under attack, against the bound of the attack."""
+"""Test accuracy under attack, and its difference to that of all data, against the bound of the attack."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,8 @@ from pipeline_lib.analyse.sweeps import VARIANT
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
-WIDTH, HEIGHT = 4.7, 3.7  # inches of a panel
+WIDTH, HEIGHT = 4.9, 5.4  # inches of a panel and the one below it
+BELOW = 0.55  # height of the lower one, of the upper
 DODGE = 0.05  # between two lines, in distances between two bounds, so that intervals do not hide one another
 NAMES = {"random": "random", "full": "all data"}
 BOUNDED = {
@@ -21,32 +22,45 @@ BOUNDED = {
 
 
 def draw(table: pd.DataFrame, attacks: Mapping[str, dict], dataset: str) -> Figure:
-    """Draw a panel for every attack (across) and share pruned (down).
+    """Draw two panels for every attack (across) and share pruned (down): accuracies, and differences to all data.
 
     Args:
         table: as made by `pipeline_lib.analyse.robustness.summarise`.
         attacks: name -> settings.
         dataset: its name, for the title.
     """
-    pruned = table[table["metric"] != "full"]
+    pruned, full = table[table["metric"] != "full"], table[table["metric"] == "full"]
     rows = list(pruned.groupby([*VARIANT, "point"], sort=True))
     size = (WIDTH * len(attacks) + 1.8, HEIGHT * len(rows) + 1.2)
-    figure, grid = plt.subplots(len(rows), len(attacks), figsize=size, squeeze=False, sharey=True, sharex="col")
+    heights = [1, BELOW] * len(rows)
+    figure, grid = plt.subplots(2 * len(rows), len(attacks), figsize=size, squeeze=False, sharex="col", height_ratios=heights)
     for down, ((balanced, budget, share), at_share) in enumerate(rows):
+        panel = pd.concat([at_share, full])
+        upper, lower = grid[2 * down], grid[2 * down + 1]
         for across, (name, settings) in enumerate(attacks.items()):
-            axes, full = grid[down, across], table[table["metric"] == "full"]
-            panel = pd.concat([at_share, full])
-            _panel(axes, panel[panel["attack"] == name].sort_values("epsilon"))
+            under = panel[panel["attack"] == name].sort_values("epsilon")
             words = _variant(pruned, balanced, budget)
-            axes.set_title(f"{name}: {how(settings)}\n{share:.0%} of the easiest pruned{words}", loc="left", fontsize=11)
-            if down == len(rows) - 1:
-                axes.set_xlabel(BOUNDED[settings["norm"]])
-        grid[down, 0].set_ylabel("test accuracy under attack (%)")
+            upper[across].set_title(f"{name}: {how(settings)}\n{share:.0%} of the easiest pruned{words}", loc="left", fontsize=11)
+            _lines(upper[across], under, "accuracy")
+            _lines(lower[across], under, "over_full")
+            lower[across].tick_params(labelbottom=True)
+            lower[across].set_xlabel(BOUNDED[settings["norm"]])
+        upper[0].set_ylabel("test accuracy under attack (%)")
+        lower[0].set_ylabel("difference to all data\n(percentage points)")
+    _same_scale(grid[::2])
+    _same_scale(grid[1::2])
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", title="trained on what\nis left by")
     figure.suptitle(f"{dataset}: how networks trained on less withstand changes made to fool them", x=0.01, ha="left")
     figure.supxlabel(_note(table), fontsize=9, color="#555555")
     return figure
+
+
+def _same_scale(panels: np.ndarray) -> None:
+    """Give panels the limits of all their values together, with a margin."""
+    low, high = np.array([axes.get_ylim() for axes in panels.flat]).T
+    for axes in panels.flat:
+        axes.set_ylim(low.min(), high.max())
 
 
 def how(settings: Mapping) -> str:
@@ -71,21 +85,24 @@ def _note(table: pd.DataFrame) -> str:
     fewest, most = int(table["runs"].min()), int(table["runs"].max())
     runs = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     bars = "bars: 95% t-interval of the mean" if most > 1 else "no intervals: a single network per point"
-    return f"points: mean of {runs} network{'s' * (most > 1)}, each attacked by itself; ε = 0: no attack; {bars}"
+    mean = f"points: mean of {runs} network{'s' * (most > 1)}, each attacked by its own gradients; ε = 0: no attack"
+    return f"{mean}; {bars}; differences are paired by seed"
 
 
-def _panel(axes: Axes, table: pd.DataFrame) -> None:
+def _lines(axes: Axes, table: pd.DataFrame, value: str) -> None:
+    """Draw `{value}_mean` with the intervals against the bound, in per cent; all data as a line of zeros where they are 0."""
     names = [name for name in dict.fromkeys(table["metric"]) if name not in style.BASELINES]
     names = [*names, *(name for name in style.BASELINES if name in set(table["metric"]))]
     gap = np.diff(np.sort(table["epsilon"].unique())).min()
     for place, name in enumerate(names):
-        rows = table[table["metric"] == name]
+        rows, look = table[table["metric"] == name], _look(name)
+        if rows[f"{value}_mean"].isna().all():
+            axes.axhline(0, **look)
+            continue
         x = rows["epsilon"] + (place - (len(names) - 1) / 2) * DODGE * gap
-        look = _look(name)
-        axes.plot(x, 100 * rows["accuracy_mean"], label=NAMES.get(name, name), **look)
-        low, high = 100 * rows["accuracy_low"], 100 * rows["accuracy_high"]
+        axes.plot(x, 100 * rows[f"{value}_mean"], label=NAMES.get(name, name), **look)
+        low, high = 100 * rows[f"{value}_low"], 100 * rows[f"{value}_high"]
         axes.vlines(x, low, high, color=look["color"], linewidth=1.3, alpha=0.7)
-    axes.set_ylim(0, 101)
 
 
 def _look(name: str) -> dict:

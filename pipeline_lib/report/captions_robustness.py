@@ -36,8 +36,8 @@ CAPTIONS = {
         "The same bound fools one network and not another, and a network that is better without attack (left end) need "
         "not be better under it. In the table, lost is what an attack takes from the accuracy, and over_random and over_full are "
         "differences to the random subset of the same size and to all data under the same attack, paired by seed.",
-        "Across: the bound on the change; up: test accuracy. One column of panels per attack, one row per share left out. Dashed: "
-        "random; dotted: all data.",
+        "Across: the bound on the change; up: test accuracy, and below it the difference to all data. One column of panels per "
+        "attack, two rows per share left out. Dashed: random; dotted: all data.",
         _networks,
     ),
     "attacked": Caption(
