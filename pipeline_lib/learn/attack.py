@@ -3,8 +3,9 @@
 Pixels run from 0 to 1 and stay there; the network sees them normalised. The gradient of the loss is taken in the pixels alone,
 in evaluation mode: neither weights, nor their gradients, nor the statistics of batch normalisation change.
 
-The loss is computed in double precision: with a confident network the probability of the label rounds to 1 in single
-precision, its part of the gradient to 0, and the network seems more robust than it is.
+The cross-entropy is log(1 + exp(m)), m being by how much the logsumexp of the other logits exceeds that of the label: it grows
+with m, and the two gradients point the same way. Here m is climbed. The cross-entropy's own gradient is lost when a network is sure
+of itself: the probability of the label rounds to 1, its part of the gradient to 0, and what is left may point the other way.
 
 Sources: Goodfellow, Shlens, Szegedy 2015 (FGSM); Madry, Makelov, Schmidt, Tsipras, Vladu 2018 (PGD).
 """
@@ -123,8 +124,7 @@ def _climb(network: Network, pixels, labels, settings: Attack, epsilon: float, s
     changed = (pixels + epsilon * start).clamp(0, 1)
     for _ in range(settings.steps):
         changed = changed.detach().requires_grad_()
-        loss = nn.functional.cross_entropy(network(changed).double(), labels, reduction="sum")
-        [gradient] = torch.autograd.grad(loss, changed)
+        [gradient] = torch.autograd.grad(_odds_against(network(changed).float(), labels).sum(), changed)
         change = changed.detach() - pixels + settings.step * epsilon * _steepest(gradient, settings.norm)
         changed = (pixels + _within(change, settings.norm, epsilon)).clamp(0, 1)
     return changed.detach()
@@ -134,9 +134,7 @@ def _steepest(gradient: torch.Tensor, norm: str) -> torch.Tensor:
     """Return the change of norm 1 along which the loss grows most; 0 where the gradient is 0."""
     if norm == "linf":
         return gradient.sign()
-    # the largest entry first: the squares of a confident network's gradients are too small for a float
-    scaled = gradient / gradient.abs().amax(dim=OF_ONE, keepdim=True).clamp_min(TINY)
-    return scaled / _length(scaled).clamp_min(TINY)
+    return gradient / _length(gradient).clamp_min(TINY)
 
 
 def _within(change: torch.Tensor, norm: str, epsilon: float) -> torch.Tensor:
@@ -150,11 +148,22 @@ def _length(change: torch.Tensor) -> torch.Tensor:
     return torch.linalg.vector_norm(change, dim=OF_ONE, keepdim=True)
 
 
+def _odds_against(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return (B,) the logarithm of the odds that it is not the label."""
+    own, others = _split(logits, labels)
+    return others.logsumexp(dim=1) - own
+
+
 def _lead(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Return by how much the logit of the label exceeds the largest other; below 0 the network errs."""
+    """Return (B,) by how much the logit of the label exceeds the largest other; below 0 the network errs."""
+    own, others = _split(logits, labels)
+    return own - others.amax(dim=1)
+
+
+def _split(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ((B,) logits of the labels, (B, classes) those of the others, the label's own at minus infinity)."""
     own = labels.view(-1, 1)
-    others = logits.scatter(1, own, float("-inf")).amax(dim=1)
-    return logits.gather(1, own).squeeze(1) - others
+    return logits.gather(1, own).squeeze(1), logits.scatter(1, own, float("-inf"))
 
 
 def random_start(shape: tuple[int, ...], norm: str, rng: np.random.Generator) -> torch.Tensor:

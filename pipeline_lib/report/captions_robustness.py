@@ -13,7 +13,7 @@ def _networks(table: pd.DataFrame) -> str:
     kept, size = int(one_each["runs"].sum()), (one_each["runs"] * one_each["model_bytes"]).sum() / 1e6
     bars = "bars are two-sided 95% intervals of the mean (Student's t over the seeds)" if high > 1 else "there are no intervals"
     return (
-        f"Every point is the mean of {number} network(s) of different seeds, each attacked on the whole test set by its own "
+        f"Every point is the mean of {number} network{'s' * (high > 1)} of different seeds, each attacked on the whole test set by its own "
         f"gradients; {bars}. For this, {kept} networks of {size:.3g} MB in all are kept in the run store."
     )
 

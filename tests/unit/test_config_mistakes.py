@@ -10,7 +10,9 @@ from pipeline_lib.config import parse_study
 from pipeline_lib.errors import PipelineError
 from tests.unit.studies import GONE, STUDY, changed, complaints, places
 
-EXPERIMENTS = "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise"
+EXPERIMENTS = (
+    "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise, robustness"
+)
 EVERY_EXPERIMENT = "seeds, metrics, balanced, budget, missing_classes"
 UNKNOWN_KEYS = [
     ("ensemble", "seed", "seeds, epochs"),
