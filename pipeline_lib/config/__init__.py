@@ -20,6 +20,7 @@ from pipeline_lib.config.recipes import (
     Steps,
     Swav,
 )
+from pipeline_lib.config.robustness import Attack, Robustness
 from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, MODELS, NAME, plain
 from pipeline_lib.config.study import Study
 
@@ -31,6 +32,7 @@ __all__ = [
     "SWEPT",
     "VARIED",
     "Adam",
+    "Attack",
     "Augmentation",
     "Cifar",
     "Cluster",
@@ -45,6 +47,7 @@ __all__ = [
     "OneCycle",
     "Plateau",
     "Recipe",
+    "Robustness",
     "Sgd",
     "Steps",
     "Study",

@@ -72,6 +72,9 @@ class Study(Section):
             for experiment in SWEPT:
                 if experiment not in VARIED and getattr(experiments, experiment) is not None:
                     self._check_swept(f"{where}.{experiment}.metrics", getattr(experiments, experiment))
+            if experiments.robustness is not None:
+                easiest = experiments.prune_easiest
+                experiments.robustness.check(f"{where}.robustness", easiest.shares, self._named(easiest.metrics), easiest.seeds)
         for name in self.datasets:
             self._check_noisy(name)
             self._check_relabel(name)
@@ -269,7 +272,16 @@ class Study(Section):
             return [f"km_{settings.features}_{k}" for k in settings.k]
         if experiment == "relabel":
             return list(settings.by)
-        return [name for name in self.metrics if name not in BASELINES] if settings.metrics == "all" else list(settings.metrics)
+        return self._named(settings.metrics)
+
+    def attacked_metrics(self, dataset: str) -> list[str]:
+        """Return the metrics whose pruned trainings are attacked, without the baselines; the experiment must be on."""
+        asked = self.experiments_of(dataset).robustness.metrics
+        return self.swept_metrics(dataset, "prune_easiest") if asked == "all" else list(asked)
+
+    def _named(self, metrics: list[str] | str) -> list[str]:
+        """Return the metrics by name where a section says `all`."""
+        return [name for name in self.metrics if name not in BASELINES] if metrics == "all" else list(metrics)
 
 
 def _laid_over(dataset: Any, experiments: Any) -> Any:

@@ -3,16 +3,19 @@
 One JSON file per run, named by its identity, so two sweeps that ask for the same training share it, and an interrupted
 sweep loses at most the training in flight. Writers need no lock: a file appears whole, and who comes second finds it there.
 Deleting the store is always safe.
+
+The network itself is kept only for who asks for it, in a file beside the run. Without that file the run is as good as before.
 """
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from pipeline_lib import fingerprint, storage
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.resume import Checkpoint
 
 log = logging.getLogger("pipeline")
@@ -22,6 +25,7 @@ CLOCKED = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds"
 TESTED = ("accuracy", "balanced_accuracy", "class_accuracy", "confusion")
 FIELDS = ("identity", "kept", "steps", *TESTED, "seconds", "flops", "images", *CLOCKED)
 CHECKSUM = "checksum"  # of everything else in the file
+MODEL = ".model.h5"  # ends the name of a run's network, kept on request
 CURVE = "epoch_accuracy"  # kept for the runs that an experiment follows from epoch to epoch
 # kept for the runs that are followed on held-out examples
 VALIDATED = (
@@ -98,6 +102,36 @@ class RunStore:
             return
         storage.write_json(self._path(run["identity"]), run | {CHECKSUM: fingerprint.value(run)})
 
+    def model(self, key: str) -> dict[str, np.ndarray] | None:
+        """Return the weights and buffers of a run's network by name, or None if they were not kept or cannot be read.
+
+        Args:
+            key: its identity.
+        """
+        try:
+            with storage.open_h5(self._model_path(key), "") as file:
+                if file.attrs.get("identity") == key:
+                    return {name: value[()] for name, value in file.items()}
+        except storage.CannotRead:
+            raise  # it may be good: nothing is trained in its place
+        except PipelineError:  # absent or damaged
+            pass
+        return None
+
+    def put_model(self, key: str, state: Mapping[str, np.ndarray]) -> None:
+        """Keep the network of a run.
+
+        Args:
+            key: its identity.
+            state: its weights and buffers by name.
+        """
+        storage.write_h5(self._model_path(key), state, {"identity": key})
+        log.info("kept the network of run %s: %.3g MB", key, self.model_bytes(key) / 1e6)
+
+    def model_bytes(self, key: str) -> int:
+        """Return the size of a kept network on the disk."""
+        return self._model_path(key).stat().st_size
+
     def checkpoint(self, key: str, seconds: float) -> Checkpoint:
         """Return where the state of an unfinished run is kept.
 
@@ -109,3 +143,6 @@ class RunStore:
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.json"
+
+    def _model_path(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}{MODEL}"

@@ -6,15 +6,17 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from torch import nn
 from tqdm import tqdm
 
 from pipeline_lib import confusion
 from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
-from pipeline_lib.errors import Diverged
+from pipeline_lib.errors import Diverged, PipelineError
+from pipeline_lib.learn import models
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.speed import Speed, peak
-from pipeline_lib.learn.train import Tested, test, train
+from pipeline_lib.learn.train import Tested, build, test, train
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import CLOCKED, CURVE, VALIDATED, RunStore, identity
 from pipeline_lib.prune.validate import Validation
@@ -59,12 +61,32 @@ class Trainer:
         self._data: dict[str, Data] = {}  # the last one used, by what of a recipe it depends on
         self.trained, self.speed, self.peak = 0, Speed(), float("nan")  # of what was trained now
 
-    def run(self, planned: Planned, curve: bool = False) -> dict:
+    @property
+    def data(self) -> Data:
+        """The data set on the device, as the trainer's own recipe wants it."""
+        return self._on_device(self._recipe)
+
+    def model(self, planned: Planned) -> tuple[dict, nn.Module]:
+        """Return the finished run on a subset and its network on the device, from the store or by training now.
+
+        Raises:
+            PipelineError: the training diverged, or the store was deleted while it was read.
+        """
+        run = self.run(planned, keep_model=True)
+        state = self._store.model(run["identity"])
+        if state is None:
+            raise PipelineError(f"the run store has lost the network of run {run['identity']}. Run the same command again")
+        model = build(self.data, self._recipe, Seeds(self._seed, "training", planned.seed))
+        models.restore(model, state)
+        return run | {"model_bytes": self._store.model_bytes(run["identity"])}, model.to(self._device)
+
+    def run(self, planned: Planned, curve: bool = False, keep_model: bool = False) -> dict:
         """Return the finished run on a subset, from the store or by training now.
 
         Args:
             planned: what to train.
             curve: whether to test after every epoch.
+            keep_model: whether the network must be in the store afterwards.
 
         Raises:
             PipelineError: the training diverged.
@@ -77,10 +99,12 @@ class Trainer:
         key = identity(self._fingerprint, kept, plain(recipe), self._code, self._seed, planned.seed, device, steps_of)
         followed = VALIDATED if planned.held_out is not None else ()
         finished = self._store.get(key, (*[CURVE] * curve, *followed))
-        if finished is None:
+        if finished is None or (keep_model and self._store.model(key) is None):
             checkpoint = self._store.checkpoint(key, self._checkpoint_seconds)
-            done = self._train(planned, recipe, steps_of, curve, checkpoint)
+            done, model = self._train(planned, recipe, steps_of, curve, checkpoint)
             finished = {"identity": key, "seed": planned.seed, **done}
+            if keep_model:
+                self._store.put_model(key, models.state(model))
             begin = time.perf_counter()
             self._store.put(finished)
             checkpoint.remove()
@@ -99,7 +123,9 @@ class Trainer:
             self.peak = peak(self._device, recipe.precision)
         return self._data[key]
 
-    def _train(self, planned: Planned, recipe: Recipe, steps_of: int | None, curve: bool, checkpoint: Checkpoint) -> dict:
+    def _train(
+        self, planned: Planned, recipe: Recipe, steps_of: int | None, curve: bool, checkpoint: Checkpoint
+    ) -> tuple[dict, nn.Module]:
         kept, data, after_epochs = planned.kept, self._on_device(recipe), []
         validation = Validation(data, recipe, planned.held_out) if planned.held_out is not None else None
 
@@ -121,7 +147,7 @@ class Trainer:
         tested = test(done.model, data, recipe)
         done.speed.evaluation_seconds += time.perf_counter() - begin
         self.speed += done.speed
-        return {
+        values = {
             "kept": len(kept[-1] if isinstance(kept, list) else kept),
             "steps": done.steps,
             **_measured(tested),
@@ -131,6 +157,7 @@ class Trainer:
             **({CURVE: after_epochs} if curve else {}),
             **(validation.found() | {"train_loss": done.train_loss} if validation else {}),
         }
+        return values, done.model
 
 
 def _measured(tested: Tested) -> dict:

@@ -12,7 +12,7 @@ from tests.unit.studies import GONE, STUDY, changed, complaints, places
 
 EXPERIMENTS = (
     "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise"
-    ", relabel, pruning_imbalanced, imbalance, sweep"
+    ", relabel, pruning_imbalanced, imbalance, sweep, robustness"
 )
 EVERY_EXPERIMENT = "seeds, metrics, balanced, budget, missing_classes"
 UNKNOWN_KEYS = [

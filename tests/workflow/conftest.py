@@ -24,6 +24,8 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Train for sliding_window of digits by (\w+) .*": r"sweep \1",
     r"Train for (?!sliding_window)(\w+) of digits by (\w+) .*": r"sweep \1 \2",
     r"Draw (\w+) of digits": r"draw_\1",
+    r"Attack the networks that prune_easiest of digits trains by (\w+)": r"attack \1",
+    r"Draw test images of digits before .*": "draw_attacked",
     r"Correlate the metrics .*\((\w+)\)": r"draw_correlation \1",
     r"Score halves of .*": "draw_reliability",
     r"Rank the examples .*": "rank_examples",
