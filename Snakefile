@@ -17,6 +17,7 @@ include: "workflow/rules/draw.smk"
 include: "workflow/rules/describe.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/labels.smk"
+include: "workflow/rules/landscape.smk"
 include: "workflow/rules/report.smk"
 
 

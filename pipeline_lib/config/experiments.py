@@ -6,6 +6,7 @@ from pydantic import Field, Tag, model_validator
 
 from pipeline_lib.config.experiment import Experiment, InnerShare
 from pipeline_lib.config.labels import Relabel
+from pipeline_lib.config.landscape import Connectivity, KernelVelocity
 from pipeline_lib.config.section import Positive, PositiveShare, Section, Share, word_or
 
 Clusters = Annotated[
@@ -104,6 +105,8 @@ class Experiments(Section):
     label_noise: LabelNoise = LabelNoise()
     # beyond the thesis; null: not done
     relabel: Relabel | None = None
+    connectivity: Connectivity | None = None
+    kernel_velocity: KernelVelocity | None = None
 
 
 def _is_swept(annotation: type) -> bool:

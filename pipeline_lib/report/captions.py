@@ -4,7 +4,7 @@ Written for a reader who never saw the code. The order of `SECTIONS` and, inside
 """
 
 from pipeline_lib.errors import PipelineError, one_of
-from pipeline_lib.report import behind, captions_labels
+from pipeline_lib.report import behind, captions_labels, captions_landscape
 from pipeline_lib.report.words import Caption, Heading
 
 # section -> heading, first paragraph
@@ -245,7 +245,7 @@ TABLES = {
     "ranking": Heading("ranking", "Training examples", ""),  # shown as two tables with words of their own
 }
 
-CAPTIONS |= captions_labels.CAPTIONS
+CAPTIONS |= captions_labels.CAPTIONS | captions_landscape.CAPTIONS
 TABLES |= captions_labels.TABLES
 
 

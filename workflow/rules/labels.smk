@@ -79,12 +79,20 @@ def detector_files(dataset):
 
 def noise_kind_inputs(wildcards):
     kinds = noise_kinds(wildcards.dataset).values()
-    return [path for files in kinds for path in (files["dataset"], files["votes"], files["belief"], *files["scores"].values())]
+    return [
+        path
+        for files in kinds
+        for path in (files["dataset"], files["votes"], files["belief"], *files["scores"].values())
+    ]
 
 
 def noise_kinds_lineage(dataset):
     return [
-        [votes_step(kind).lineage, belief_step(kind).lineage, [score_step(kind, metric).lineage for metric in detectors()]]
+        [
+            votes_step(kind).lineage,
+            belief_step(kind).lineage,
+            [score_step(kind, metric).lineage for metric in detectors()],
+        ]
         for kind in noise_kinds(dataset)
     ]
 
