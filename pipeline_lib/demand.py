@@ -19,6 +19,10 @@ TABLE_BYTES = 10_000  # per example: features of 512 numbers and their copy, sco
 ACTIVATION_BYTES = 6_000  # per pixel of a batch on a CPU (measured: 4,600 of resnet18_cifar)
 RECORDING = 4 / 3  # an epoch of the ensemble is followed by a pass forwards: a third of the arithmetic
 SWAV_VIEWS = 3  # two views of every image, and what drawing them costs
+LOOK = 2 / 3  # a pass forwards for the statistics of batch normalisation, less than one for the loss: of three of an epoch
+KERNEL_PASSES = 12  # per row of a tangent kernel: its gradient, computed again for every part of the examples (ResNet-18: 6)
+KERNEL_COPIES = 3  # the last kernels, the new ones, and a comparison in double precision
+GRADIENT_MEGABYTES = 1500  # two parts of the gradients on a CPU, and what their computation takes
 FEATURES = 512  # dimensions of the widest features that are clustered
 CLUSTER_FLOPS = 5e9  # per second and core (chosen low)
 LIGHT_EXAMPLES = 100  # per second, by jobs that train nothing: decode, score, rank or draw them (chosen low)
@@ -128,6 +132,39 @@ def recording(cluster: Cluster, size: Size, recipe: dict, device: str) -> Demand
 def features(cluster: Cluster, size: Size, swav: dict, device: str) -> Demand:
     """Train SwAV."""
     return training(cluster, size, swav, device, swav["epochs"] * SWAV_VIEWS)
+
+
+def connecting(cluster: Cluster, size: Size, recipe: dict, device: str, settings: dict) -> Demand:
+    """Train a parent and two children per epoch, and look at every point between these.
+
+    Args:
+        cluster: the section of config.yaml.
+        size: of the data set.
+        recipe: a section of `recipes`.
+        device: "cpu" or "gpu".
+        settings: the section `connectivity`.
+    """
+    children = 2 * sum(recipe["epochs"] - epoch for epoch in settings["epochs"])
+    looks = len(settings["epochs"]) * settings["points"] * LOOK
+    return training(cluster, size, recipe, device, recipe["epochs"] + children + looks)
+
+
+def turning(cluster: Cluster, size: Size, recipe: dict, device: str, settings: dict) -> Demand:
+    """Train, and compute tangent kernels before and after each epoch that is looked at.
+
+    Args:
+        cluster: the section of config.yaml.
+        size: of the data set.
+        recipe: a section of `recipes`.
+        device: "cpu" or "gpu".
+        settings: the section `kernel_velocity`.
+    """
+    kernels = 2 * len(settings["epochs"]) * len(settings["groups"])
+    rows = settings["examples"] * size.classes
+    passes = kernels * rows * KERNEL_PASSES / size.examples
+    trained = training(cluster, size, recipe, device, recipe["epochs"] + passes)
+    matrices = KERNEL_COPIES * len(settings["groups"]) * rows**2 * 4 / MEGABYTE
+    return Demand(trained.megabytes + GRADIENT_MEGABYTES + matrices, trained.seconds, cluster)
 
 
 def clustering(cluster: Cluster, size: Size, k: str, elbow: tuple[int, int] | None) -> Demand:

@@ -7,6 +7,7 @@ from pydantic import Field, Tag, model_validator
 from pipeline_lib.config.balance import PruningImbalanced
 from pipeline_lib.config.experiment import Experiment, InnerShare, Trained
 from pipeline_lib.config.labels import Relabel
+from pipeline_lib.config.landscape import Connectivity, KernelVelocity
 from pipeline_lib.config.robustness import Robustness
 from pipeline_lib.config.section import Positive, PositiveShare, Section, Share, word_or
 from pipeline_lib.config.variants import Balancing, RecipeSweep, Variants
@@ -111,6 +112,8 @@ class Experiments(Section):
     imbalance: Balancing | None = None
     sweep: RecipeSweep | None = None
     robustness: Robustness | None = None
+    connectivity: Connectivity | None = None
+    kernel_velocity: KernelVelocity | None = None
 
 
 def _is_a(kind: type, annotation: type) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline_lib import metrics as metric_files
+from pipeline_lib.config import landscape
 from pipeline_lib.config.cluster import Cluster
 from pipeline_lib.config.datasets import Dataset, Derived
 from pipeline_lib.config.experiment import Experiment
@@ -80,6 +81,7 @@ class Study(Section):
             self._check_relabel(name)
             self._check_quotas(name)
             self._check_varied(name)
+            self._check_landscape(name)
         return self
 
     def _experiments(self) -> Iterator[tuple[str, Experiments]]:
@@ -135,6 +137,13 @@ class Study(Section):
             raise ValueError(
                 f"{where}.experiments.relabel.by: truth needs labels that were made wrong (`flip_labels:`); leave it out"
             )
+
+    def _check_landscape(self, name: str) -> None:
+        for experiment in landscape.SECTIONS:
+            section = getattr(self.experiments_of(name), experiment)
+            if section is not None:
+                key, own = f"datasets.{name}.experiments.{experiment}", self.datasets[name].recipes.training
+                section.check(key, list(self.metrics), self.recipes, own)
 
     def bases_of(self, name: str) -> list[str]:
         """Return the data sets that a derived one comes from, the nearest first; those that exist."""

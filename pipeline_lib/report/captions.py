@@ -4,7 +4,14 @@ Written for a reader who never saw the code. The order of `SECTIONS` and, inside
 """
 
 from pipeline_lib.errors import PipelineError, one_of
-from pipeline_lib.report import behind, captions_balance, captions_labels, captions_robustness, captions_variants
+from pipeline_lib.report import (
+    behind,
+    captions_balance,
+    captions_labels,
+    captions_landscape,
+    captions_robustness,
+    captions_variants,
+)
 from pipeline_lib.report.words import Caption, Heading
 
 # section -> heading, first paragraph
@@ -246,7 +253,7 @@ TABLES = {
 }
 
 # what only some data sets ask for
-PARTS = (captions_labels, captions_balance, captions_variants, captions_robustness)
+PARTS = (captions_labels, captions_landscape, captions_balance, captions_variants, captions_robustness)
 for part in PARTS:
     CAPTIONS |= part.CAPTIONS
     TABLES |= getattr(part, "TABLES", {})

@@ -27,7 +27,7 @@ from pipeline_lib.data.count import class_counts, class_names
 from pipeline_lib.data.shape import image_shape
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
-from pipeline_lib.prune import sizes
+from pipeline_lib.prune import groups, sizes
 
 SUBMITTED = "PIPELINE_SUBMITTED_CONFIG"  # tells a job on a cluster where the settings lie that it was submitted with
 

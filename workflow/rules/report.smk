@@ -34,6 +34,7 @@ def report_lineage(dataset):
             votes_lineage(name),
             noise_kinds_lineage(name) if study.experiments_of(name).label_noise.kinds else [],
             sweeps_lineage(name, *study.swept(name)),
+            landscape_lineage(name),
         ]
         for name in filter(None, (dataset, noisy))
     ]

@@ -1,0 +1,192 @@
+# What hard examples do to the landscape of the loss: trainings on all examples, of which no network is kept
+
+
+def landscape_recipe(dataset, experiment):
+    """The recipe that the experiment trains by: its own, or the data set's for training."""
+    name = experiment_settings(dataset, experiment)["recipe"]
+    return plain(study.recipes[name]) if name else recipe(dataset, "training")
+
+
+def landscape_settings(dataset, experiment):
+    """What a training of the experiment uses of its section, after a look at whether the data set is large enough."""
+    settings, counts = experiment_settings(dataset, experiment), examples_of(dataset)
+    try:
+        if counts:
+            groups.check(experiment, settings, sum(counts), f"datasets.{dataset}.experiments.{experiment}")
+    except PipelineError as error:
+        raise WorkflowError(str(error)) from None
+    return {k: v for k, v in settings.items() if k not in ("recipe", "pairs", "seeds")}
+
+
+def landscape_scores(dataset, experiment):
+    metric = landscape_settings(dataset, experiment)["metric"]
+    return f"results/{dataset}/scores/{metric}.h5"
+
+
+def landscape_source(dataset, experiment):
+    return score_step(dataset, landscape_settings(dataset, experiment)["metric"])
+
+
+def landscape_step(dataset, experiment, script, number):
+    settings, values = landscape_settings(dataset, experiment), landscape_recipe(dataset, experiment)
+    return step([study.seed, settings, values, int(number)], code(script), landscape_source(dataset, experiment))
+
+
+@functools.cache
+def connectivity_step(dataset, pair):
+    return landscape_step(dataset, "connectivity", "train_connectivity", pair)
+
+
+@functools.cache
+def kernels_step(dataset, seed):
+    return landscape_step(dataset, "kernel_velocity", "train_kernels", seed)
+
+
+STEPS |= {
+    re.compile(rf"results/(?P<dataset>{NAME})/connectivity/pair(?P<pair>\d+)\.h5"): connectivity_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/kernels/seed(?P<seed>\d+)\.h5"): kernels_step,
+}
+
+
+def pairs_of(dataset):
+    return range(experiment_settings(dataset, "connectivity")["pairs"])
+
+
+def kernel_seeds(dataset):
+    return range(experiment_settings(dataset, "kernel_velocity")["seeds"])
+
+
+def connectivity_lineage(dataset):
+    return lineages(connectivity_step(dataset, pair) for pair in pairs_of(dataset))
+
+
+def kernels_lineage(dataset):
+    return lineages(kernels_step(dataset, seed) for seed in kernel_seeds(dataset))
+
+
+@functools.cache
+def landscape_demand(dataset, experiment):
+    settings, values = landscape_settings(dataset, experiment), landscape_recipe(dataset, experiment)
+    estimate = {"connectivity": demand.connecting, "kernel_velocity": demand.turning}[experiment]
+    return estimate(study.cluster, size_of(dataset), values, DEVICE, settings)
+
+
+rule train_connectivity:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        scores=lambda w: landscape_scores(w.dataset, "connectivity"),
+    output:
+        "results/{dataset}/connectivity/pair{pair}.h5",
+    log:
+        "results/{dataset}/logs/train_connectivity/{pair}.log",
+    wildcard_constraints:
+        pair=r"\d+",
+    conda:
+        ENVIRONMENT
+    resources:
+        gpu=gpu_wanted,
+        mem_mb=lambda w, attempt: landscape_demand(w.dataset, "connectivity").memory(attempt),
+        runtime=lambda w, attempt: landscape_demand(w.dataset, "connectivity").minutes(attempt),
+    params:
+        settings=lambda w: landscape_settings(w.dataset, "connectivity"),
+        recipe=lambda w: landscape_recipe(w.dataset, "connectivity"),
+        study_seed=study.seed,
+        code=code("train_connectivity"),
+        upstream=lambda w: landscape_source(w.dataset, "connectivity").lineage,
+        origin=lambda w: connectivity_step(w.dataset, w.pair).origin,
+        origins=lambda w, input: origins_of(input),
+    message:
+        "Train the parting networks of pair {wildcards.pair} on {wildcards.dataset} and look along the lines between them"
+    script:
+        "../scripts/train_connectivity.py"
+
+
+rule train_kernels:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        scores=lambda w: landscape_scores(w.dataset, "kernel_velocity"),
+    output:
+        "results/{dataset}/kernels/seed{seed}.h5",
+    log:
+        "results/{dataset}/logs/train_kernels/{seed}.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        gpu=gpu_wanted,
+        mem_mb=lambda w, attempt: landscape_demand(w.dataset, "kernel_velocity").memory(attempt),
+        runtime=lambda w, attempt: landscape_demand(w.dataset, "kernel_velocity").minutes(attempt),
+    params:
+        settings=lambda w: landscape_settings(w.dataset, "kernel_velocity"),
+        recipe=lambda w: landscape_recipe(w.dataset, "kernel_velocity"),
+        study_seed=study.seed,
+        code=code("train_kernels"),
+        upstream=lambda w: landscape_source(w.dataset, "kernel_velocity").lineage,
+        origin=lambda w: kernels_step(w.dataset, w.seed).origin,
+        origins=lambda w, input: origins_of(input),
+    message:
+        "Train seed {wildcards.seed} of the tangent kernels on {wildcards.dataset} and measure their velocity"
+    script:
+        "../scripts/train_kernels.py"
+
+
+rule draw_connectivity:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        lines=lambda w: [f"results/{w.dataset}/connectivity/pair{pair}.h5" for pair in pairs_of(w.dataset)],
+    output:
+        table="results/{dataset}/connectivity.csv",
+        figure="results/{dataset}/connectivity.png",
+    log:
+        "results/{dataset}/logs/draw_connectivity.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
+    params:
+        settings=lambda w: landscape_settings(w.dataset, "connectivity"),
+        code=code("draw_connectivity"),
+        upstream=lambda w: connectivity_lineage(w.dataset),
+        origins=lambda w, input: origins_of(input),
+    message:
+        "Draw the connectivity of {wildcards.dataset}"
+    script:
+        "../scripts/draw_connectivity.py"
+
+
+rule draw_kernel_velocity:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        kernels=lambda w: [f"results/{w.dataset}/kernels/seed{seed}.h5" for seed in kernel_seeds(w.dataset)],
+    output:
+        table="results/{dataset}/kernel_velocity.csv",
+        figure="results/{dataset}/kernel_velocity.png",
+    log:
+        "results/{dataset}/logs/draw_kernel_velocity.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
+    params:
+        settings=lambda w: landscape_settings(w.dataset, "kernel_velocity"),
+        code=code("draw_kernel_velocity"),
+        upstream=lambda w: kernels_lineage(w.dataset),
+        origins=lambda w, input: origins_of(input),
+    message:
+        "Draw the kernel_velocity of {wildcards.dataset}"
+    script:
+        "../scripts/draw_kernel_velocity.py"
+
+
+def landscape_figures(dataset):
+    experiments = study.experiments_of(dataset)
+    return [name for name in ("connectivity", "kernel_velocity") if getattr(experiments, name) is not None]
+
+
+def landscape_lineage(dataset):
+    lineage_of = {"connectivity": connectivity_lineage, "kernel_velocity": kernels_lineage}
+    return [lineage_of[name](dataset) for name in landscape_figures(dataset)]
+
+
+OPTIONAL_FIGURES.append(landscape_figures)
