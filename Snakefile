@@ -16,6 +16,7 @@ include: "workflow/rules/prune.smk"
 include: "workflow/rules/draw.smk"
 include: "workflow/rules/describe.smk"
 include: "workflow/rules/analyse.smk"
+include: "workflow/rules/diet.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -39,7 +39,7 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Experiment":
-        for key in ("starts", "shares", "k", "metrics", "balanced", "budget"):
+        for key in ("starts", "shares", "k", "epochs", "numbers", "metrics", "balanced", "budget"):
             if isinstance(getattr(self, key, None), list):
                 _once(key, getattr(self, key))
         return self

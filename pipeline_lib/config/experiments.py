@@ -4,6 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, Tag, model_validator
 
+from pipeline_lib.config.diet import ScoreEpoch, SeedCounts, Transfer
 from pipeline_lib.config.experiment import Experiment, InnerShare
 from pipeline_lib.config.section import Positive, PositiveShare, Section, Share, word_or
 
@@ -100,6 +101,9 @@ class Experiments(Section):
     clusters: ClusterCounts = ClusterCounts()
     curriculum: Curriculum = Curriculum()
     label_noise: LabelNoise = LabelNoise()
+    score_epoch: ScoreEpoch | None = None
+    seeds: SeedCounts | None = None
+    transfer: Transfer | None = None
 
 
 def _is_swept(annotation: type) -> bool:

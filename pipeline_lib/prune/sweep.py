@@ -148,4 +148,5 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
             | {f"accuracy_{name}": value for name, value in zip(names, run["class_accuracy"], strict=True)}
             | {f"kept_{name}": number for name, number in zip(names, counts, strict=True)}
         )
-    return pd.DataFrame([rows[position] for position in sorted(rows)])
+    made = [rows[position] for position in sorted(rows)]
+    return pd.DataFrame(made) if made else pd.DataFrame(columns=["point", "balanced", "budget", "seed", *MEASURED, "run"])

@@ -16,6 +16,7 @@ rule train_seed:
         runtime=seed_minutes,
     params:
         recipe=lambda w: recipe(w.dataset, "scoring"),
+        grand_full=lambda w: grand_full(w.dataset),
         study_seed=study.seed,
         code=code("train_seed"),
         upstream=lambda w: data_step(w.dataset).lineage,
