@@ -27,6 +27,7 @@ CLUSTER_METRIC = re.compile(r"km_(?P<features>prototypes|backbone)_(?P<k>\d+|cla
 EARLY_METRIC = re.compile(r"(?P<metric>\w+)_at_(?P<until>\d+)")
 FEW_SEEDS_METRIC = re.compile(r"(?P<metric>\w+)_of_(?P<seeds>[1-9]\d*)")
 FOREIGN_METRIC = re.compile(r"(?P<metric>\w+?)_from_(?P<dataset>\w+)")
+NOT_INHERITED = {"label_noise": LabelNoise(), "score_epoch": None, "seeds": None, "transfer": None}  # by derived data sets
 INPUT_NORM = "input_norm"  # the baseline of score_epoch, with or without a line under `metrics`
 ENSEMBLE_EXPERIMENTS = ("score_epoch", "seeds", "transfer")  # sweep metrics that read the ensemble, under names of their own
 
@@ -258,7 +259,7 @@ class Study(Section):
         section = self.datasets[dataset]
         if section.experiments is not None or not isinstance(section, Derived):
             return section.experiments or self.experiments
-        return self.experiments_of(section.base).model_copy(update={"label_noise": LabelNoise(), "transfer": None})
+        return self.experiments_of(section.base).model_copy(update=NOT_INHERITED)
 
     def swept(self, dataset: str) -> list[str]:
         """Return the experiments that a data set trains for: all but those whose section is null."""

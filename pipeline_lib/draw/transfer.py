@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.draw import diet, style
+from pipeline_lib.draw import diet
 
 DARK = 0.6  # beyond this, white digits are readable on the cell
 

@@ -81,8 +81,8 @@ def plan(
         what: experiment, data set and metric, for messages.
 
     Raises:
-        PipelineError: all scores are the same (nothing is planned in `WITHOUT_CONSTANT`), a subset is smaller than a batch or than what was asked for, or a class has
-            no example in a subset and `missing_classes` is "error".
+        PipelineError: all scores are the same (nothing is planned in `WITHOUT_CONSTANT`), a subset is smaller than a batch or
+            than what was asked for, or a class has no example in a subset and `missing_classes` is "error".
     """
     if score is not None and score.min() == score.max() and experiment in WITHOUT_CONSTANT:
         log.warning("%s: every example has the same score (%g): left out, as there is no order to prune by", what, score[0])

@@ -33,7 +33,8 @@ CAPTIONS = {
         "Scores are averaged over the seeds of the ensemble, and every seed costs a training. Here the examples are scored by "
         "fewer. The first panel compares such a score with that of the seeds that were left out, which share nothing with it but "
         "the recipe: the honest number, though the fewer seeds are left out, the more does their own noise count. The second "
-        "compares it with the whole ensemble, of which it is a part, so that it must come near 1. The last panel trains without the easiest.",
+        "compares it with the whole ensemble, of which it is a part, so that it must come near 1. The last panel trains without "
+        "the easiest.",
         "Across: the number of seeds averaged; up: rank correlation, and test accuracy after training without the easiest. Dashed: "
         "random; dotted: all data.",
         behind.trainings,
@@ -53,7 +54,8 @@ CAPTIONS = {
         "The whole gradient and its stand-ins",
         "GraNd was defined as the norm of an example's gradient in all weights, which costs a pass backwards for every example. "
         "The gradient of the last layer alone and the length of the error vector (EL2N) cost nothing beside the prediction. Where "
-        "their rank correlation with the whole gradient is near 1, the whole gradient adds nothing. At epoch 0 the networks are untrained.",
+        "their rank correlation with the whole gradient is near 1, the whole gradient adds nothing. At epoch 0 the networks are "
+        "untrained.",
         "Across: the epoch of the ensemble; up: rank correlation of the norm of the whole gradient with the cheaper scores.",
         correlated,
     ),
