@@ -150,10 +150,8 @@ class Study(Section):
         lacking = [epoch for epoch in epochs if section is None or epoch not in section.epochs]
         if lacking:
             where = f"datasets.{name}.ensemble" if self.datasets[name].ensemble else "ensemble"
-            found = "has no such section" if section is None else f"has {one_of(section.epochs)}"
-            raise ValueError(
-                f"{key} is needed after {one_of(lacking)} epochs; add them to {where}.grand_full.epochs, which {found}"
-            )
+            found = "there is no such section" if section is None else f"it has {one_of(section.epochs)}"
+            raise ValueError(f"{key} is needed after {one_of(lacking)} epochs; add them to {where}.grand_full.epochs ({found})")
 
     def _images_of(self, name: str) -> str:
         """Return the data set at the bottom whose images and labels a data set has unchanged."""

@@ -54,12 +54,11 @@ def line(
     column: str,
     look: dict,
     scale: float = 1,
-    ends: tuple[str, str] = ("low", "high"),
 ) -> None:
     """Draw a line with its intervals: the columns {column}_mean (or {column}), {column}_low, {column}_high."""
     middle = f"{column}_mean" if f"{column}_mean" in rows else column
     axes.plot(x, scale * rows[middle], linewidth=1.6, markersize=5.5, **look)
-    low, high = (scale * rows[f"{column}_{end}"] for end in ends)
+    low, high = (scale * rows[f"{column}_{end}"] for end in ("low", "high"))
     axes.vlines(x, low, high, color=look["color"], linewidth=1.3, alpha=0.7, zorder=1.5)
 
 
