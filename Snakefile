@@ -21,6 +21,7 @@ include: "workflow/rules/balance.smk"
 include: "workflow/rules/variants.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/landscape.smk"
+include: "workflow/rules/diet.smk"
 include: "workflow/rules/report.smk"
 
 

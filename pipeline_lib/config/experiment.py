@@ -45,7 +45,7 @@ class Experiment(Trained):
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Experiment":
-        for key in ("starts", "shares", "k", "metrics", "balanced", "budget", "by"):
+        for key in ("starts", "shares", "k", "epochs", "numbers", "metrics", "balanced", "budget", "by"):
             if isinstance(getattr(self, key, None), list):
                 once(key, getattr(self, key))
         return self

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, Tag, model_validator
 
 from pipeline_lib.config.balance import PruningImbalanced
+from pipeline_lib.config.diet import ScoreEpoch, SeedCounts, Transfer
 from pipeline_lib.config.experiment import Experiment, InnerShare, Trained
 from pipeline_lib.config.labels import Relabel
 from pipeline_lib.config.landscape import Connectivity, KernelVelocity
@@ -114,6 +115,9 @@ class Experiments(Section):
     robustness: Robustness | None = None
     connectivity: Connectivity | None = None
     kernel_velocity: KernelVelocity | None = None
+    score_epoch: ScoreEpoch | None = None
+    seeds: SeedCounts | None = None
+    transfer: Transfer | None = None
 
 
 def _is_a(kind: type, annotation: type) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.config import landscape
 from pipeline_lib.config.cluster import Cluster
-from pipeline_lib.config.datasets import Dataset, Derived
+from pipeline_lib.config.datasets import Dataset, DatasetSection, Derived
 from pipeline_lib.config.experiment import Experiment
 from pipeline_lib.config.experiments import BEYOND, SWEPT, VARIED, Experiments, LabelNoise
 from pipeline_lib.config.labels import Threshold
@@ -23,9 +23,15 @@ Parameters = Annotated[
     dict[str, Any], BeforeValidator(lambda value: {} if value is None else value, json_schema_input_type=dict[str, Any] | None)
 ]
 
-COUNTED_IN_EPOCHS = ("epoch", "early", "late", "window")  # parameters of metrics that cannot exceed what was recorded
+COUNTED_IN_EPOCHS = ("epoch", "early", "late", "window", "until")  # parameters of metrics that cannot exceed what was recorded
 # the metrics of the experiment `clusters` need no line of their own: km_prototypes_5, km_backbone_classes
 CLUSTER_METRIC = re.compile(r"km_(?P<features>prototypes|backbone)_(?P<k>\d+|classes|elbow)")
+# nor do those of score_epoch, seeds and transfer: el2n_at_2, el2n_of_3, el2n_from_other
+EARLY_METRIC = re.compile(r"(?P<metric>\w+)_at_(?P<until>\d+)")
+FEW_SEEDS_METRIC = re.compile(r"(?P<metric>\w+)_of_(?P<seeds>[1-9]\d*)")
+FOREIGN_METRIC = re.compile(r"(?P<metric>\w+?)_from_(?P<dataset>\w+)")
+INPUT_NORM = "input_norm"  # the baseline of score_epoch, with or without a line under `metrics`
+ENSEMBLE_EXPERIMENTS = ("score_epoch", "seeds", "transfer")  # sweep metrics that read the ensemble, under names of their own
 
 
 class Study(Section):
@@ -82,6 +88,7 @@ class Study(Section):
             self._check_quotas(name)
             self._check_varied(name)
             self._check_landscape(name)
+            self._check_ensemble_experiments(name)
         return self
 
     def _experiments(self) -> Iterator[tuple[str, Experiments]]:
@@ -176,6 +183,61 @@ class Study(Section):
         twin = self.experiments_of(dataset).label_noise.noisy
         return dataset if twin is None and self.knows_wrong_labels(dataset) else twin
 
+    def _check_ensemble_experiments(self, name: str) -> None:
+        """Refuse what score_epoch, seeds and transfer ask for of an ensemble that does not have it."""
+        experiments, ensemble, key = self.experiments_of(name), self.ensemble_of(name), f"datasets.{name}.experiments"
+        for experiment in ENSEMBLE_EXPERIMENTS:
+            settings = getattr(experiments, experiment)
+            for metric in self._bases_of(settings.metrics) if settings and settings.metrics != "all" else []:
+                if metric_files.load(self.metric_function(metric)).NEEDS != "dynamics":
+                    raise ValueError(f"{key}.{experiment}.metrics: {metric} is not computed from the ensemble; leave it out")
+        if experiments.score_epoch:
+            self._check_score_epochs(name, f"{key}.score_epoch")
+        if experiments.seeds and max(experiments.seeds.numbers) >= ensemble.seeds:
+            raise ValueError(
+                f"{key}.seeds.numbers: should be less than {ensemble.seeds}, the seeds of the ensemble of {name}, not "
+                f"{max(experiments.seeds.numbers)}; all seeds are always drawn"
+            )
+        for other in experiments.transfer.datasets if experiments.transfer else []:
+            _known(other, [known for known in self.datasets if known != name], f"{key}.transfer.datasets", "other data set")
+            if self._images_of(other) != self._images_of(name):
+                raise ValueError(
+                    f"{key}.transfer.datasets: {other} has other images or labels than {name}; name one that differs in its "
+                    f"recipes alone (`base: {name}` without any change)"
+                )
+
+    def _check_score_epochs(self, name: str, key: str) -> None:
+        settings, recorded = self.experiments_of(name).score_epoch, self.ensemble_of(name).epochs
+        if max(settings.epochs) >= recorded:
+            raise ValueError(
+                f"{key}.epochs: should be less than {recorded}, the epochs of the ensemble of {name}, not {max(settings.epochs)}; "
+                "the last one is always drawn"
+            )
+        for metric in [] if settings.metrics == "all" else settings.metrics:
+            match metric_files.recorded(self.metric_function(metric)):
+                case "end":
+                    raise ValueError(f"{key}.metrics: {metric} is recorded after the last epoch alone; leave it out")
+                case "grand_full":
+                    self._check_gradients(name, [*settings.epochs, recorded], f"{key}.metrics: {metric}")
+
+    def _check_gradients(self, name: str, epochs: list[int], key: str) -> None:
+        """Refuse epochs after which a data set's ensemble does not record whole gradients."""
+        section = self.ensemble_of(name).grand_full
+        lacking = [epoch for epoch in epochs if section is None or epoch not in section.epochs]
+        if lacking:
+            where = f"datasets.{name}.ensemble" if self.datasets[name].ensemble else "ensemble"
+            found = "there is no such section" if section is None else f"it has {one_of(section.epochs)}"
+            raise ValueError(f"{key} is needed after {one_of(lacking)} epochs; add them to {where}.grand_full.epochs ({found})")
+
+    def _images_of(self, name: str) -> str:
+        """Return the data set at the bottom whose images and labels a data set has unchanged."""
+        section = self.datasets[name]
+        own = set(type(section).model_fields) - {"base"} - set(DatasetSection.model_fields)
+        changed = not isinstance(section, Derived) or any(
+            getattr(section, field) != type(section).model_fields[field].default for field in own
+        )
+        return name if changed else self._images_of(section.base)
+
     def _check_bases(self, name: str) -> None:
         seen = [name]
         while isinstance(self.datasets[seen[-1]], Derived):
@@ -189,7 +251,7 @@ class Study(Section):
         given = self.metrics[name]
         function = given.get("function", name)
         _known(function, metric_files.names(), f"metrics.{name}" + (".function" if "function" in given else ""), "metric")
-        accepted = metric_files.parameters(function)
+        accepted = metric_files.parameters(function) | metric_files.reading(function)
         for key, value in given.items():
             if key == "function":
                 continue
@@ -210,10 +272,33 @@ class Study(Section):
                 raise ValueError(
                     f"metrics.{name}.{key}: should be at most {recorded}, the epochs of the ensemble of {shortest}, not {value}"
                 )
+        smallest = min(self.datasets, key=lambda dataset: self.ensemble_of(dataset).seeds)
+        if (parameters.get("seeds") or 0) > self.ensemble_of(smallest).seeds:
+            raise ValueError(
+                f"metrics.{name}.seeds: should be at most {self.ensemble_of(smallest).seeds}, the seeds of the ensemble of "
+                f"{smallest}, not {parameters['seeds']}"
+            )
+        if metric_files.recorded(self.metrics[name].get("function", name)) == "grand_full":
+            for dataset in self.datasets:
+                epoch = parameters["epoch"]
+                when = self.ensemble_of(dataset).epochs if epoch == "last" else epoch
+                self._check_gradients(dataset, [when], f"metrics.{name}: it")
 
     def has_metric(self, name: str) -> bool:
-        """Whether a metric is configured, or one that the experiment `clusters` brings along."""
-        return name in self.metrics or CLUSTER_METRIC.fullmatch(name) is not None
+        """Whether a metric is configured, or one that an experiment brings along."""
+        if name in self.metrics or name == INPUT_NORM or CLUSTER_METRIC.fullmatch(name):
+            return True
+        found = FOREIGN_METRIC.fullmatch(name)
+        if found and found["dataset"] not in self.datasets:
+            return False
+        found = found or EARLY_METRIC.fullmatch(name) or FEW_SEEDS_METRIC.fullmatch(name)
+        base = found["metric"] if found else None
+        return base in self.metrics and metric_files.load(self.metric_function(base)).NEEDS == "dynamics"
+
+    def scored_by(self, dataset: str, metric: str) -> str:
+        """Return the data set whose ensemble a metric of a data set reads: its own, or the one that the metric's name tells."""
+        found = None if metric in self.metrics else FOREIGN_METRIC.fullmatch(metric)
+        return found["dataset"] if found else dataset
 
     def metric_function(self, metric: str) -> str:
         """Return the name of the file in pipeline_lib/metrics that computes a metric."""
@@ -227,6 +312,17 @@ class Study(Section):
     def _entry(self, metric: str) -> dict[str, Any]:
         if metric in self.metrics:
             return self.metrics[metric]
+        if metric == INPUT_NORM:
+            return {}
+        if found := FOREIGN_METRIC.fullmatch(metric):
+            return {"function": found["metric"]} | self.metrics[found["metric"]]
+        if found := EARLY_METRIC.fullmatch(metric) or FEW_SEEDS_METRIC.fullmatch(metric):
+            base, values = found.groupdict().values()
+            [reading] = found.groupdict().keys() - {"metric"}
+            entry = {"function": base} | self.metrics[base] | {reading: int(values)}
+            # of a number of epochs before the end, what the metric says of the last one it says of theirs
+            at_last = {"epoch": "last"} if reading == "until" and "epoch" in metric_files.parameters(entry["function"]) else {}
+            return entry | at_last
         found = CLUSTER_METRIC.fullmatch(metric).groupdict()
         return {"function": "km", **found, "k": int(found["k"]) if found["k"].isdigit() else found["k"]}
 
@@ -281,6 +377,9 @@ class Study(Section):
             return [f"km_{settings.features}_{k}" for k in settings.k]
         if experiment == "relabel":
             return list(settings.by)
+        if experiment in ENSEMBLE_EXPERIMENTS:
+            names = [name for named in self.ensemble_metrics(dataset, experiment).values() for name in named.values()]
+            return [*names, *([INPUT_NORM] if experiment == "score_epoch" else [])]
         return self._named(settings.metrics)
 
     def attacked_metrics(self, dataset: str) -> list[str]:
@@ -291,6 +390,42 @@ class Study(Section):
     def _named(self, metrics: list[str] | str) -> list[str]:
         """Return the metrics by name where a section says `all`."""
         return [name for name in self.metrics if name not in BASELINES] if metrics == "all" else list(metrics)
+
+    def ensemble_metrics(self, dataset: str, experiment: str) -> dict[str, dict[int | str, str]]:
+        """Return what score_epoch, seeds or transfer sweeps: metric -> epoch, number of seeds or data set -> the name to score by.
+
+        Where nothing is left out (the last epoch, all seeds, the data set itself) that is the metric's own name.
+        """
+        settings, ensemble = getattr(self.experiments_of(dataset), experiment), self.ensemble_of(dataset)
+        names = {}
+        for metric in self._bases_of(settings.metrics):
+            function = self.metric_function(metric)
+            match experiment:
+                case "score_epoch":
+                    if metric_files.recorded(function) == "end":
+                        continue
+                    fewest = metric_files.fewest_epochs(function, self.metric_parameters(metric))
+                    points = {epoch: f"{metric}_at_{epoch}" for epoch in settings.epochs if epoch >= fewest}
+                    if metric_files.recorded(function) == "grand_full":
+                        there = ensemble.grand_full.epochs if ensemble.grand_full else []
+                        points = {epoch: name for epoch, name in points.items() if epoch in there}
+                    names[metric] = points | {ensemble.epochs: f"{metric}_at_{ensemble.epochs}" if self._early(metric) else metric}
+                case "seeds":
+                    points = {n: f"{metric}_of_{n}" for n in settings.numbers if n >= metric_files.fewest_seeds(function)}
+                    names[metric] = points | {ensemble.seeds: metric}
+                case "transfer":
+                    names[metric] = {dataset: metric} | {other: f"{metric}_from_{other}" for other in settings.datasets}
+        return names
+
+    def _early(self, metric: str) -> bool:
+        """Whether a metric is configured to look at an epoch before the last."""
+        return isinstance(self.metric_parameters(metric).get("epoch"), int)
+
+    def _bases_of(self, metrics: list[str] | str) -> list[str]:
+        """Return the configured metrics that are meant; by `all`, those that are computed from the ensemble."""
+        if metrics != "all":
+            return list(metrics)
+        return [name for name in self.metrics if metric_files.load(self.metric_function(name)).NEEDS == "dynamics"]
 
 
 def _laid_over(dataset: Any, experiments: Any) -> Any:

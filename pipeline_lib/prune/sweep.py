@@ -215,7 +215,8 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
             | (_followed(run, names) if plan.held_out is not None else {})
             | ({"diverged": False} if plan.recipe is not None else {})
         )
-    return pd.DataFrame([rows[position] for position in sorted(rows)])
+    made = [rows[position] for position in sorted(rows)]
+    return pd.DataFrame(made) if made else pd.DataFrame(columns=["point", "balanced", "budget", "seed", *MEASURED, "run"])
 
 
 def _place(plan: Planned) -> dict:

@@ -7,6 +7,7 @@ from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.report import (
     behind,
     captions_balance,
+    captions_diet,
     captions_labels,
     captions_landscape,
     captions_robustness,
@@ -253,7 +254,7 @@ TABLES = {
 }
 
 # what only some data sets ask for
-PARTS = (captions_labels, captions_landscape, captions_balance, captions_variants, captions_robustness)
+PARTS = (captions_labels, captions_diet, captions_landscape, captions_balance, captions_variants, captions_robustness)
 for part in PARTS:
     CAPTIONS |= part.CAPTIONS
     TABLES |= getattr(part, "TABLES", {})

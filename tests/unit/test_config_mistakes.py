@@ -11,15 +11,15 @@ from pipeline_lib.errors import PipelineError
 from tests.unit.studies import GONE, STUDY, changed, complaints, places
 
 EXPERIMENTS = (
-    "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise"
-    ", relabel, pruning_imbalanced, imbalance, sweep, robustness"
+    "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise, "
+    "relabel, pruning_imbalanced, imbalance, sweep, robustness, connectivity, kernel_velocity, score_epoch, seeds, transfer"
 )
 EVERY_EXPERIMENT = "seeds, metrics, balanced, budget, missing_classes"
 UNKNOWN_KEYS = [
-    ("ensemble", "seed", "seeds, epochs"),
+    ("ensemble", "seed", "seeds, epochs, grand_full"),
     ("datasets.digits", "size", "recipes, swav, ensemble, experiments, source, test_fraction"),
     ("datasets.noisy", "npz", "recipes, swav, ensemble, experiments, base, per_class, imbalance, flip_labels, flip_to"),
-    ("datasets.noisy.ensemble", "seed", "seeds, epochs"),
+    ("datasets.noisy.ensemble", "seed", "seeds, epochs, grand_full"),
     ("recipes.small.optimiser", "beta", "name, lr, momentum, nesterov, weight_decay"),
     ("recipes.small.augmentation", "shear", "crop_padding, flip, rotation"),
     ("recipes.small.normalise", "var", "mean, std"),
@@ -45,7 +45,7 @@ WRONG_VALUES = [
     # wrong types
     ("seed", "many", "should be a whole number, not 'many'"),
     ("ensemble.seeds", 2.5, "should be a whole number, not 2.5"),
-    ("ensemble", None, "should be a section with the keys seeds, epochs, not nothing"),
+    ("ensemble", None, "should be a section with the keys seeds, epochs, grand_full, not nothing"),
     ("recipes", ["small"], "should be a section of keys, not ['small']"),
     ("recipes.small.optimiser.lr", "fast", "should be a number, not 'fast'"),
     ("recipes.small.optimiser.lr", float("inf"), "should be a finite number, not inf"),
@@ -206,7 +206,7 @@ WRONG_INSIDE = [  # the line names a key of the changed section, or the section 
     ("metrics.km", {"features": "foo"}, "metrics.km.features: 'foo' is not one of prototypes, backbone"),
     ("metrics.el2n", {"epoch": 0}, "metrics.el2n.epoch: 0 is not an epoch: a whole number from 1, or last"),
     ("metrics.el2n", {"epoch": 5}, "metrics.el2n.epoch: should be at most 4, the epochs of the ensemble of noisy, not 5"),
-    ("metrics.el2n", {"epoc": 1}, "metrics.el2n.epoc: unknown; accepted: function, epoch"),
+    ("metrics.el2n", {"epoc": 1}, "metrics.el2n.epoc: unknown; accepted: function, epoch, until, seeds"),
 ]
 
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from pipeline_lib.config import SWEPT, Recipe, plain
-from pipeline_lib.config.experiments import BEYOND, Experiments
+from pipeline_lib.config.experiments import BEYOND
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import plan as planning
 from pipeline_lib.prune import sizes
+from tests.unit.studies import experiment_section
 
 RECIPE = {
     "model": "small_cnn",
@@ -27,6 +28,9 @@ CHANGES = {
     "prune_stratified": {"shares": SHARES, "cutoffs": [0.1, 0.1, 0.1], "strata": 5},
     "clusters": {"shares": SHARES},
     "curriculum": {"begin": 0.5, "add": 0.2},
+    "score_epoch": {"shares": SHARES},
+    "seeds": {"share": 0.5},
+    "transfer": {"share": 0.5},
 }
 LABELS = np.repeat([0, 1, 2], [50, 30, 20])
 SCORE = np.random.default_rng(1).permutation(100).astype(float)  # every example has its own rank
@@ -46,7 +50,7 @@ def plan(dataset):
 
     def planned(experiment, metric="el2n", score=SCORE, recipe=None, study_seed=0, **changes):
         score = None if metric in ("random", "full") else score
-        settings = plain(getattr(Experiments(), experiment)) | {"seeds": 2} | CHANGES[experiment] | changes
+        settings = plain(experiment_section(experiment)) | {"seeds": 2} | CHANGES[experiment] | changes
         recipe = Recipe.model_validate(RECIPE | (recipe or {}))
         what = f"{experiment} of insects by {metric}"
         return planning.plan(experiment, metric, score, settings, recipe, dataset, study_seed, what)
@@ -82,6 +86,9 @@ def hardest_of_classes(numbers, score=SCORE):
         ("prune_stratified", SHARES, SHARES),
         ("clusters", SHARES, SHARES),
         ("curriculum", ["easiest", "hardest"], [NAN]),
+        ("score_epoch", SHARES, SHARES),
+        ("seeds", [0.5], [0.5]),
+        ("transfer", [0.5], [0.5]),
     ],
 )
 def test_every_point_is_planned_with_every_seed(plan, experiment, points, random):
@@ -192,6 +199,14 @@ def test_stratified_leaves_out_the_hardest_and_covers_the_rest(plan, balanced):
         fifths = np.minimum(SCORE[kept(runs, 0.5)] // 18, 4).astype(int)  # of the ranks 0..89
         assert np.bincount(fifths).tolist() == [10] * 5
     assert not np.array_equal(kept(runs, 0.5, 0, balanced), kept(runs, 0.5, 1, balanced))
+
+
+@pytest.mark.parametrize("experiment", ["score_epoch", "seeds", "transfer"])
+def test_a_score_without_any_order_is_left_out_with_a_word_where_many_scores_are_compared(plan, experiment, caplog):
+    with caplog.at_level("WARNING", logger="pipeline"):
+        assert plan(experiment, "flip_at_2", np.ones(100)) == []
+    assert f"{experiment} of insects by flip_at_2: every example has the same score (1): left out" in caplog.text
+    assert np.array_equal(kept(plan(experiment), 0.5), kept(plan("prune_easiest"), 0.5)), "any other prunes as everywhere"
 
 
 def grows(epochs, **settings):

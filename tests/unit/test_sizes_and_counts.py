@@ -11,6 +11,7 @@ from pipeline_lib.data.count import class_counts
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import plan, sizes
+from tests.unit.studies import experiment_section
 
 FOLDER = {"test": None, "test_fraction": 0.2, "size": 8, "fit": "crop", "obtain": ""}
 
@@ -57,7 +58,7 @@ def test_the_smallest_batch_that_is_refused_is_the_same_before_and_after_scoring
     """Sizes from the settings alone agree with the subsets that are planned in the end."""
     labels, images = np.repeat([0, 1, 2], [51, 30, 22]), np.zeros((103, 1, 8, 8), np.uint8)
     dataset = Dataset(images, labels, images[:3], np.arange(3), ["a", "b", "c"], [str(i) for i in range(103)])
-    settings = plain(getattr(Experiments(), experiment)) | {"seeds": 1, "missing_classes": "allow", "balanced": [balanced]}
+    settings = plain(experiment_section(experiment)) | {"seeds": 1, "missing_classes": "allow", "balanced": [balanced]}
     recipe = {"model": "small_cnn", "optimiser": {"name": "sgd", "lr": 0.1}, "schedule": {"name": "constant"}, "epochs": 20}
 
     def refused(batch, early):

@@ -107,6 +107,12 @@ def recipe(dataset, purpose):
     return values | {"epochs": study.ensemble_of(dataset).epochs} if purpose == "scoring" else values
 
 
+def grand_full(dataset):
+    """When the ensemble records whole gradients, and of which layers; None: never."""
+    section = study.ensemble_of(dataset).grand_full
+    return plain(section) if section else None
+
+
 def ensemble_seeds(dataset):
     dataset_section(dataset)  # names the accepted ones if there is no such data set
     return range(study.ensemble_of(dataset).seeds)
@@ -208,7 +214,9 @@ def sources_of(dataset, metric):
             fewest, seeds = metric_files.fewest_seeds(study.metric_function(metric)), len(ensemble_seeds(dataset))
             if seeds < fewest:
                 raise WorkflowError(f"metrics.{metric}: needs at least {fewest} ensemble seeds, {dataset} has {seeds}")
-            return ensemble_files(dataset)
+            return ensemble_files(study.scored_by(dataset, metric))
+        case "images":
+            return [f"data/{dataset}/dataset.h5"]
         case "clusters":
             return [f"results/{dataset}/features/swav.h5", clusters_file(dataset, metric)]
     return []

@@ -95,6 +95,7 @@ rule train_threshold:
     params:
         recipe=lambda w: threshold_recipe(w.dataset),
         purpose="threshold",
+        grand_full=None,
         caveat=lambda w: study.rate_drops(w.dataset),
         study_seed=study.seed,
         code=code("train_seed"),

@@ -32,7 +32,8 @@ def data_code(dataset):
 
 @functools.cache
 def dynamics_step(dataset, seed):
-    return step([study.seed, recipe(dataset, "scoring"), int(seed)], code("train_seed"), data_step(dataset))
+    settings = [study.seed, recipe(dataset, "scoring"), int(seed), grand_full(dataset)]
+    return step(settings, code("train_seed"), data_step(dataset))
 
 
 def ensemble_steps(dataset):
@@ -73,7 +74,7 @@ def score_sources(dataset, metric):
     """The steps whose results a metric reads."""
     match needs(metric):
         case "dynamics":
-            return ensemble_steps(dataset)
+            return ensemble_steps(study.scored_by(dataset, metric))
         case "clusters":
             parameters = study.metric_parameters(metric)
             return [clusters_step(dataset, parameters["features"], parameters["k"])]
@@ -95,7 +96,7 @@ def score_step(dataset, metric):
 
 
 # what a sweep does not use of its experiment's section: the metrics' names, and what belongs to scores where there are none
-UNUSED = {"metrics", "k", "features", "by"}
+UNUSED = {"metrics", "k", "features", "by", "epochs", "numbers", "datasets"}
 UNUSED_BY_RANDOM = UNUSED | {"starts", "strata", "cutoffs"}
 
 
