@@ -228,10 +228,13 @@ DOUBTS = {"threshold": "threshold_votes", "lead": "belief"}
 
 def sweep_scores(wildcards):
     """What a sweep chooses by: scores, doubted labels, or nothing."""
-    dataset, metric = wildcards.dataset, wildcards.metric
-    if metric in BASELINES or wildcards.experiment in VARIED:
+    return chosen_by(wildcards.dataset, wildcards.experiment, wildcards.metric)
+
+
+def chosen_by(dataset, experiment, metric):
+    if metric in BASELINES or experiment in VARIED:
         return {}
-    if wildcards.experiment == "relabel":
+    if experiment == "relabel":
         return {"flags": f"results/{dataset}/{DOUBTS[metric]}.csv"} if metric in DOUBTS else {}
     return {"scores": f"results/{dataset}/scores/{metric}.h5"}
 

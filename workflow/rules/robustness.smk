@@ -42,7 +42,7 @@ def attack_files(dataset):
 @functools.cache
 def attack_step(dataset, metric):
     settings = [study.seed, attacked_settings(dataset, metric), recipe(dataset, "training"), attacks_of(dataset)]
-    return step(settings, code("attack"), sweep_source(dataset, metric))
+    return step(settings, code("attack"), sweep_source(dataset, "prune_easiest", metric))
 
 
 STEPS[re.compile(rf"results/(?P<dataset>{NAME})/attacks/(?P<metric>{NAME})\.csv")] = attack_step
@@ -64,7 +64,7 @@ def attack_minutes(wildcards, attempt):
 
 rule attack:
     input:
-        unpack(sweep_scores),
+        unpack(lambda w: chosen_by(w.dataset, "prune_easiest", w.metric)),
         dataset="data/{dataset}/dataset.h5",
     output:
         "results/{dataset}/attacks/{metric}.csv",
@@ -86,7 +86,7 @@ rule attack:
         runs=lambda w: f"results/{w.dataset}/runs",
         training_code=fingerprint.code("pipeline_lib.learn.train"),
         code=code("attack"),
-        upstream=lambda w: sweep_source(w.dataset, w.metric).lineage,
+        upstream=lambda w: sweep_source(w.dataset, "prune_easiest", w.metric).lineage,
         origin=lambda w: attack_step(w.dataset, w.metric).origin,
         origins=lambda w, input: origins_of(input),
     message:
