@@ -128,3 +128,4 @@ def _is_a(kind: type, annotation: type) -> bool:
 SWEPT = tuple(name for name, field in Experiments.model_fields.items() if _is_a(Trained, field.annotation))
 VARIED = tuple(name for name, field in Experiments.model_fields.items() if _is_a(Variants, field.annotation))
 BEYOND = tuple(name for name, field in Experiments.model_fields.items() if field.default is None)  # of the thesis: off unless named
+ENSEMBLE_EXPERIMENTS = ("score_epoch", "seeds", "transfer")  # sweep metrics that read the ensemble, under names of their own

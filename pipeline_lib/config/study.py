@@ -7,23 +7,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipeline_lib import metrics as metric_files
-from pipeline_lib.config import landscape
+from pipeline_lib.config import checks
 from pipeline_lib.config.cluster import Cluster
-from pipeline_lib.config.datasets import Dataset, DatasetSection, Derived
-from pipeline_lib.config.experiment import Experiment
-from pipeline_lib.config.experiments import BEYOND, SWEPT, VARIED, Experiments, LabelNoise
+from pipeline_lib.config.datasets import Dataset, Derived
+from pipeline_lib.config.experiments import BEYOND, ENSEMBLE_EXPERIMENTS, SWEPT, VARIED, Experiments, LabelNoise
 from pipeline_lib.config.labels import Threshold
 from pipeline_lib.config.recipes import Constant, Ensemble, Recipe, Steps, Swav
 from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, Name, Section
 from pipeline_lib.config.variants import variants
-from pipeline_lib.errors import one_of
 
 # a metric's bare name has no parameters
 Parameters = Annotated[
     dict[str, Any], BeforeValidator(lambda value: {} if value is None else value, json_schema_input_type=dict[str, Any] | None)
 ]
 
-COUNTED_IN_EPOCHS = ("epoch", "early", "late", "window", "until")  # parameters of metrics that cannot exceed what was recorded
 # the metrics of the experiment `clusters` need no line of their own: km_prototypes_5, km_backbone_classes
 CLUSTER_METRIC = re.compile(r"km_(?P<features>prototypes|backbone)_(?P<k>\d+|classes|elbow)")
 # nor do those of score_epoch, seeds and transfer: el2n_at_2, el2n_of_3, el2n_from_other
@@ -31,7 +28,6 @@ EARLY_METRIC = re.compile(r"(?P<metric>\w+)_at_(?P<until>\d+)")
 FEW_SEEDS_METRIC = re.compile(r"(?P<metric>\w+)_of_(?P<seeds>[1-9]\d*)")
 FOREIGN_METRIC = re.compile(r"(?P<metric>\w+?)_from_(?P<dataset>\w+)")
 INPUT_NORM = "input_norm"  # the baseline of score_epoch, with or without a line under `metrics`
-ENSEMBLE_EXPERIMENTS = ("score_epoch", "seeds", "transfer")  # sweep metrics that read the ensemble, under names of their own
 
 
 class Study(Section):
@@ -62,95 +58,15 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
-        for name, dataset in self.datasets.items():
-            for purpose, recipe in dataset.recipes:
-                if recipe is None:
-                    continue
-                _known(recipe, self.recipes, f"datasets.{name}.recipes.{purpose}", "recipe")
-            if dataset.swav is not None:
-                _known(dataset.swav, self.swav, f"datasets.{name}.swav", "swav section")
-            if isinstance(dataset, Derived):
-                self._check_bases(name)
-        for name in self.metrics:
-            if name in BASELINES and self.metric_function(name) != "random":
-                raise ValueError(f"metrics.{name}: the name is taken by the baseline; choose another")
-            self._check_metric(name)
-        for where, experiments in self._experiments():
-            for experiment in SWEPT:
-                if experiment not in VARIED and getattr(experiments, experiment) is not None:
-                    self._check_swept(f"{where}.{experiment}.metrics", getattr(experiments, experiment))
-            if experiments.robustness is not None:
-                easiest = experiments.prune_easiest
-                experiments.robustness.check(f"{where}.robustness", easiest.shares, self._named(easiest.metrics), easiest.seeds)
-        for name in self.datasets:
-            self._check_noisy(name)
-            self._check_relabel(name)
-            self._check_quotas(name)
-            self._check_varied(name)
-            self._check_landscape(name)
-            self._check_ensemble_experiments(name)
+        checks.check(self)
         return self
 
-    def _experiments(self) -> Iterator[tuple[str, Experiments]]:
+    def experiment_sections(self) -> Iterator[tuple[str, Experiments]]:
         """Yield every `experiments` section and where it stands."""
         yield "experiments", self.experiments
         for name, dataset in self.datasets.items():
             if dataset.experiments is not None:
                 yield f"datasets.{name}.experiments", dataset.experiments
-
-    def _check_swept(self, key: str, experiment: Experiment) -> None:
-        for name in [] if experiment.metrics == "all" else experiment.metrics:
-            if name in BASELINES:
-                raise ValueError(f"{key}: {name} is a baseline and always drawn; leave it out")
-            _known(name, [known for known in self.metrics if known not in BASELINES], key, "metric")
-
-    def _check_varied(self, name: str) -> None:
-        for experiment in VARIED:
-            if getattr(self.experiments_of(name), experiment) is not None:
-                try:
-                    self.variants(name, experiment)
-                except ValueError as error:
-                    raise ValueError(f"datasets.{name}.experiments.{experiment}: {error}") from None
-
-    def _check_noisy(self, name: str) -> None:
-        noisy, key = self.experiments_of(name).label_noise.noisy, f"datasets.{name}.experiments.label_noise.noisy"
-        if noisy is None:
-            return
-        _known(noisy, self.datasets, key, "data set")
-        section = self.datasets[noisy]
-        if not isinstance(section, Derived) or section.base != name or section.flip_labels is None or section.fewer:
-            raise ValueError(f"{key}: {noisy} should have `base: {name}` and `flip_labels:`, so that only labels differ")
-        if section.recipes != self.datasets[name].recipes:
-            raise ValueError(f"{key}: {noisy} should have the recipes of {name}, so that only labels differ")
-        clean, wrong = (self.experiments_of(dataset).sliding_window for dataset in (name, noisy))
-        for setting in ("size", "starts", "budget", "balanced"):
-            if getattr(clean, setting) != getattr(wrong, setting):
-                raise ValueError(f"{key}: {noisy} should have the sliding_window.{setting} of {name}, so that only labels differ")
-
-    def _check_relabel(self, name: str) -> None:
-        """What is left out of a training, or compared, must be known or asked for."""
-        experiments, where = self.experiments_of(name), f"datasets.{name}"
-        for number, kind in enumerate(experiments.label_noise.kinds):
-            key = f"{where}.experiments.label_noise.kinds.{number}"
-            _known(kind, self.datasets, key, "data set")
-            if name not in self.bases_of(kind) or not self.knows_wrong_labels(kind):
-                raise ValueError(f"{key}: {kind} should have `base: {name}` and `flip_labels:`")
-            if self.datasets[kind].recipes.threshold is None:
-                raise ValueError(f"{key}: {kind} should name a recipe under `recipes.threshold`")
-        by = experiments.relabel.by if experiments.relabel else []
-        if "threshold" in by and self.datasets[name].recipes.threshold is None:
-            raise ValueError(f"{where}.experiments.relabel.by: threshold needs a recipe under {where}.recipes.threshold")
-        if "truth" in by and not self.knows_wrong_labels(name):
-            raise ValueError(
-                f"{where}.experiments.relabel.by: truth needs labels that were made wrong (`flip_labels:`); leave it out"
-            )
-
-    def _check_landscape(self, name: str) -> None:
-        for experiment in landscape.SECTIONS:
-            section = getattr(self.experiments_of(name), experiment)
-            if section is not None:
-                key, own = f"datasets.{name}.experiments.{experiment}", self.datasets[name].recipes.training
-                section.check(key, list(self.metrics), self.recipes, own)
 
     def bases_of(self, name: str) -> list[str]:
         """Return the data sets that a derived one comes from, the nearest first; those that exist."""
@@ -165,124 +81,10 @@ class Study(Section):
         sections = [self.datasets[each] for each in (name, *self.bases_of(name)) if each in self.datasets]
         return any(isinstance(section, Derived) and section.flip_labels is not None for section in sections)
 
-    def _check_quotas(self, name: str) -> None:
-        experiments, key = self.experiments_of(name), f"datasets.{name}.experiments"
-        section, swept = experiments.pruning_imbalanced, experiments.prune_easiest
-        if section is None:
-            return
-        if set(swept.balanced) != {False, True}:
-            raise ValueError(f"{key}.prune_easiest.balanced: should be [false, true], because pruning_imbalanced draws both")
-        if section.share not in swept.shares:
-            accepted = one_of(swept.shares)
-            raise ValueError(
-                f"{key}.pruning_imbalanced.share: should be one of prune_easiest.shares ({accepted}), not {section.share}"
-            )
-
     def wrong_labels_of(self, dataset: str) -> str | None:
         """Return the data set whose wrong labels are known and whose scores are tested on them: the twin, or itself; or None."""
         twin = self.experiments_of(dataset).label_noise.noisy
         return dataset if twin is None and self.knows_wrong_labels(dataset) else twin
-
-    def _check_ensemble_experiments(self, name: str) -> None:
-        """Refuse what score_epoch, seeds and transfer ask for of an ensemble that does not have it."""
-        experiments, ensemble, key = self.experiments_of(name), self.ensemble_of(name), f"datasets.{name}.experiments"
-        for experiment in ENSEMBLE_EXPERIMENTS:
-            settings = getattr(experiments, experiment)
-            for metric in self._bases_of(settings.metrics) if settings and settings.metrics != "all" else []:
-                if metric_files.load(self.metric_function(metric)).NEEDS != "dynamics":
-                    raise ValueError(f"{key}.{experiment}.metrics: {metric} is not computed from the ensemble; leave it out")
-        if experiments.score_epoch:
-            self._check_score_epochs(name, f"{key}.score_epoch")
-        if experiments.seeds and max(experiments.seeds.numbers) >= ensemble.seeds:
-            raise ValueError(
-                f"{key}.seeds.numbers: should be less than {ensemble.seeds}, the seeds of the ensemble of {name}, not "
-                f"{max(experiments.seeds.numbers)}; all seeds are always drawn"
-            )
-        for other in experiments.transfer.datasets if experiments.transfer else []:
-            _known(other, [known for known in self.datasets if known != name], f"{key}.transfer.datasets", "other data set")
-            if self._images_of(other) != self._images_of(name):
-                raise ValueError(
-                    f"{key}.transfer.datasets: {other} has other images or labels than {name}; name one that differs in its "
-                    f"recipes alone (`base: {name}` without any change)"
-                )
-
-    def _check_score_epochs(self, name: str, key: str) -> None:
-        settings, recorded = self.experiments_of(name).score_epoch, self.ensemble_of(name).epochs
-        if max(settings.epochs) >= recorded:
-            raise ValueError(
-                f"{key}.epochs: should be less than {recorded}, the epochs of the ensemble of {name}, not {max(settings.epochs)}; "
-                "the last one is always drawn"
-            )
-        for metric in [] if settings.metrics == "all" else settings.metrics:
-            match metric_files.recorded(self.metric_function(metric)):
-                case "end":
-                    raise ValueError(f"{key}.metrics: {metric} is recorded after the last epoch alone; leave it out")
-                case "grand_full":
-                    self._check_gradients(name, [*settings.epochs, recorded], f"{key}.metrics: {metric}")
-
-    def _check_gradients(self, name: str, epochs: list[int], key: str) -> None:
-        """Refuse epochs after which a data set's ensemble does not record whole gradients."""
-        section = self.ensemble_of(name).grand_full
-        lacking = [epoch for epoch in epochs if section is None or epoch not in section.epochs]
-        if lacking:
-            where = f"datasets.{name}.ensemble" if self.datasets[name].ensemble else "ensemble"
-            found = "there is no such section" if section is None else f"it has {one_of(section.epochs)}"
-            raise ValueError(f"{key} is needed after {one_of(lacking)} epochs; add them to {where}.grand_full.epochs ({found})")
-
-    def _images_of(self, name: str) -> str:
-        """Return the data set at the bottom whose images and labels a data set has unchanged."""
-        section = self.datasets[name]
-        own = set(type(section).model_fields) - {"base"} - set(DatasetSection.model_fields)
-        changed = not isinstance(section, Derived) or any(
-            getattr(section, field) != type(section).model_fields[field].default for field in own
-        )
-        return name if changed else self._images_of(section.base)
-
-    def _check_bases(self, name: str) -> None:
-        seen = [name]
-        while isinstance(self.datasets[seen[-1]], Derived):
-            base = self.datasets[seen[-1]].base
-            _known(base, self.datasets, f"datasets.{seen[-1]}.base", "data set")
-            if base in seen:
-                raise ValueError(f"datasets.{name}.base: {' -> '.join([*seen, base])} is a circle; name another data set")
-            seen.append(base)
-
-    def _check_metric(self, name: str) -> None:
-        given = self.metrics[name]
-        function = given.get("function", name)
-        _known(function, metric_files.names(), f"metrics.{name}" + (".function" if "function" in given else ""), "metric")
-        accepted = metric_files.parameters(function) | metric_files.reading(function)
-        for key, value in given.items():
-            if key == "function":
-                continue
-            if key not in accepted:
-                raise ValueError(f"metrics.{name}.{key}: unknown; accepted: {one_of(['function', *accepted])}")
-            try:
-                metric_files.check(function, key, value)
-            except ValueError as error:
-                raise ValueError(f"metrics.{name}.{key}: {error}") from None
-        self._check_recorded(name, metric_files.parameters(function) | given)
-
-    def _check_recorded(self, name: str, parameters: dict[str, Any]) -> None:
-        shortest = min(self.datasets, key=lambda dataset: self.ensemble_of(dataset).epochs)
-        recorded = self.ensemble_of(shortest).epochs
-        for key in COUNTED_IN_EPOCHS:
-            value = parameters.get(key)
-            if isinstance(value, int) and value > recorded:
-                raise ValueError(
-                    f"metrics.{name}.{key}: should be at most {recorded}, the epochs of the ensemble of {shortest}, not {value}"
-                )
-        smallest = min(self.datasets, key=lambda dataset: self.ensemble_of(dataset).seeds)
-        if (parameters.get("seeds") or 0) > self.ensemble_of(smallest).seeds:
-            raise ValueError(
-                f"metrics.{name}.seeds: should be at most {self.ensemble_of(smallest).seeds}, the seeds of the ensemble of "
-                f"{smallest}, not {parameters['seeds']}"
-            )
-        if metric_files.recorded(self.metrics[name].get("function", name)) == "grand_full":
-            for dataset in self.datasets:
-                epoch = parameters["epoch"]
-                when = self.ensemble_of(dataset).epochs if epoch == "last" else epoch
-                self._check_gradients(dataset, [when], f"metrics.{name}: it")
 
     def has_metric(self, name: str) -> bool:
         """Whether a metric is configured, or one that an experiment brings along."""
@@ -380,14 +182,14 @@ class Study(Section):
         if experiment in ENSEMBLE_EXPERIMENTS:
             names = [name for named in self.ensemble_metrics(dataset, experiment).values() for name in named.values()]
             return [*names, *([INPUT_NORM] if experiment == "score_epoch" else [])]
-        return self._named(settings.metrics)
+        return self.named(settings.metrics)
 
     def attacked_metrics(self, dataset: str) -> list[str]:
         """Return the metrics whose pruned trainings are attacked, without the baselines; the experiment must be on."""
         asked = self.experiments_of(dataset).robustness.metrics
         return self.swept_metrics(dataset, "prune_easiest") if asked == "all" else list(asked)
 
-    def _named(self, metrics: list[str] | str) -> list[str]:
+    def named(self, metrics: list[str] | str) -> list[str]:
         """Return the metrics by name where a section says `all`."""
         return [name for name in self.metrics if name not in BASELINES] if metrics == "all" else list(metrics)
 
@@ -398,7 +200,7 @@ class Study(Section):
         """
         settings, ensemble = getattr(self.experiments_of(dataset), experiment), self.ensemble_of(dataset)
         names = {}
-        for metric in self._bases_of(settings.metrics):
+        for metric in self.metrics_behind(settings.metrics):
             function = self.metric_function(metric)
             match experiment:
                 case "score_epoch":
@@ -421,7 +223,7 @@ class Study(Section):
         """Whether a metric is configured to look at an epoch before the last."""
         return isinstance(self.metric_parameters(metric).get("epoch"), int)
 
-    def _bases_of(self, metrics: list[str] | str) -> list[str]:
+    def metrics_behind(self, metrics: list[str] | str) -> list[str]:
         """Return the configured metrics that are meant; by `all`, those that are computed from the ensemble."""
         if metrics != "all":
             return list(metrics)
@@ -436,8 +238,3 @@ def _laid_over(dataset: Any, experiments: Any) -> Any:
     experiments = experiments if isinstance(experiments, dict) else {}  # who is wrong is told where it stands
     base = {name: section for name, section in experiments.items() if isinstance(section, dict)}
     return dataset | {"experiments": base | {name: base.get(name, {}) | section for name, section in own.items()}}
-
-
-def _known(name: str, accepted, key: str, what: str) -> None:
-    if name not in accepted:
-        raise ValueError(f"{key}: there is no {what} {name!r}; accepted: {one_of(accepted)}")
