@@ -13,7 +13,8 @@ from pipeline_lib.draw.style import plt
 NUMBERED = 20  # classes up to which a cell has room for its number
 LISTED = 20  # confusions that are listed where cells have no numbers
 DARK = 0.6  # beyond this, white digits are readable on the cell
-TITLES = {"all": "the test set", "drawn": "the drawn test set, as unequal as the training examples"}
+TITLES = {"all": "the test set", "drawn": "the drawn test set"}
+SHORT = 2  # letters of a name up to which it need not be turned
 RIGHT, WRONG = "#0072B2", "#D55E00"
 
 
@@ -32,6 +33,7 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     widths = [side + 1.6, max(2.6, 0.4 * side), *([3.6] if many else [])]
     size = (sum(widths) + 1.4, len(test_sets) * (side + 1.7) + 0.7)
     figure, panels = plt.subplots(len(test_sets), len(widths), figsize=size, squeeze=False, width_ratios=widths)
+    panels[0, 1].sharex(panels[-1, 1])
     for line, test_set in zip(panels, test_sets, strict=True):
         rows = table[table["test_set"] == test_set]
         _matrix(line[0], rows, names, TITLES[test_set])
@@ -54,8 +56,8 @@ def _matrix(axes: Axes, rows: pd.DataFrame, names: list[str], title: str) -> Non
     wrong = LinearSegmentedColormap.from_list("wrong", ["white", WRONG])
     right = LinearSegmentedColormap.from_list("right", ["white", RIGHT])
     diagonal = np.eye(len(names), dtype=bool)
-    axes.imshow(np.where(diagonal, np.nan, np.sqrt(shares)), vmin=0, vmax=1, cmap=wrong)
-    axes.imshow(np.where(diagonal, shares, np.nan), vmin=0, vmax=1, cmap=right)
+    axes.imshow(np.where(diagonal, np.nan, np.sqrt(shares)), vmin=0, vmax=1, cmap=wrong, aspect="auto")
+    axes.imshow(np.where(diagonal, shares, np.nan), vmin=0, vmax=1, cmap=right, aspect="auto")
     if len(names) <= NUMBERED:
         for (true, predicted), share in np.ndenumerate(shares):
             if share:
@@ -65,7 +67,7 @@ def _matrix(axes: Axes, rows: pd.DataFrame, names: list[str], title: str) -> Non
     trained = pairs.drop_duplicates("true").set_index("true")["trained"]
     small = 6 if len(names) > NUMBERED else 10
     axes.set_yticks(range(len(names)), [_label(name, trained) for name in names], fontsize=small)
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=small)
+    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > SHORT else 0, fontsize=small)
     axes.set_ylabel("true class" + (" (training examples)" if trained.nunique() > 1 else ""))
     axes.set_xlabel("predicted class" + ("" if len(names) > NUMBERED else "; cells: % of the true class"))
     axes.grid(False)

@@ -39,7 +39,7 @@ def draw(table: pd.DataFrame, dataset: str, share: float) -> Figure:
         ((BALANCED, EVERY, "Balanced accuracy"), (CLASS, smallest, f"Accuracy of {of_smallest}")), 1
     ):
         _lines(panels[0, column], table, measure, name, what, "test accuracy (%)")
-        _gains(panels[1, column], table, measure, name)
+        _gains(panels[1, column], table, measure, name, f"{measure.capitalize()}: gain by quotas (the rule inside every class)")
     entries = {label: handle for axes in panels.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(entries.values(), entries.keys(), loc="outside right center", title="difficulty by")
     figure.suptitle(f"{dataset}: does leaving out the easiest examples starve small classes?", x=0.01, ha="left", fontsize=12)
@@ -102,7 +102,7 @@ def _line(
     axes.vlines(x, low, high, color=look["color"], linewidth=1.3, alpha=0.7, zorder=1.5)
 
 
-def _gains(axes: Axes, table: pd.DataFrame, measure: str, name: str) -> None:
+def _gains(axes: Axes, table: pd.DataFrame, measure: str, name: str, title: str) -> None:
     """What quotas add, in percentage points."""
     rows = table[(table["measure"] == measure) & (table["class"] == name) & table["balanced"]]
     metrics = _metrics(rows)
@@ -120,6 +120,6 @@ def _gains(axes: Axes, table: pd.DataFrame, measure: str, name: str) -> None:
         ("gain_mean", "gain_low", "gain_high"),
     )
     axes.axhline(0, color="black", linewidth=0.8)
-    axes.set_title("Gain by quotas: the rule inside every class", loc="left")
+    axes.set_title(title, loc="left")
     axes.set_xlabel("left out (%)")
     axes.set_ylabel("percentage points, paired by seed")

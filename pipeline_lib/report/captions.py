@@ -4,7 +4,7 @@ Written for a reader who never saw the code. The order of `SECTIONS` and, inside
 """
 
 from pipeline_lib.errors import PipelineError, one_of
-from pipeline_lib.report import behind, captions_variants
+from pipeline_lib.report import behind, captions_balance, captions_variants
 from pipeline_lib.report.words import Caption, Heading
 
 # section -> heading, first paragraph
@@ -244,6 +244,8 @@ TABLES = {
     },
     "ranking": Heading("ranking", "Training examples", ""),  # shown as two tables with words of their own
 }
+
+CAPTIONS |= captions_balance.CAPTIONS
 
 
 def caption(name: str) -> Caption:

@@ -153,6 +153,16 @@ WRONG_INSIDE = [  # the line names a key of the changed section, or the section 
         {"ratio": 2, "test": "drawn"},
         "datasets.noisy.imbalance.test: should be proportional, none or a number of images for each class, not 'drawn'",
     ),
+    (
+        "datasets.digits.experiments",
+        {"pruning_imbalanced": {}, "prune_easiest": {"balanced": [False], "shares": [0.5]}},
+        "datasets.digits.experiments.prune_easiest.balanced: should be [false, true], because pruning_imbalanced draws both",
+    ),
+    (
+        "datasets.digits.experiments.pruning_imbalanced",
+        {"share": 0.3},
+        "datasets.digits.experiments.pruning_imbalanced.share: should be one of prune_easiest.shares (0.2, 0.5), not 0.3",
+    ),
     ("recipes.small.balance", "weights", f"recipes.small.balance: should be {WAYS}, not 'weights'"),
     ("recipes.small.tau", 0, "recipes.small.tau: should be greater than 0, not 0"),
     (

@@ -32,6 +32,8 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Compute the areas .*": "draw_area",
     r"Measure how well .*": "draw_noise_detection",
     r"Judge the claims .*": "judge_claims",
+    r"Draw which classes .*": "draw_confusion",
+    r"Draw what pruning leaves of the classes .*": "draw_pruning_imbalanced",
     r"Draw (prune_hardest) beside .*": r"draw_\1",
     r"Draw (\w+) of digits from epoch .*": r"draw_\1",
     r"Draw the sliding window of digits beside .*": "draw_label_noise",
