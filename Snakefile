@@ -17,7 +17,11 @@ include: "workflow/rules/draw.smk"
 include: "workflow/rules/describe.smk"
 include: "workflow/rules/analyse.smk"
 include: "workflow/rules/labels.smk"
+include: "workflow/rules/balance.smk"
+include: "workflow/rules/variants.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/landscape.smk"
+include: "workflow/rules/diet.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -186,6 +186,40 @@ def sweeping(cluster: Cluster, size: Size, recipe: dict, device: str, experiment
     return training(cluster, size, recipe, device, passes(experiment, metric, settings, recipe["epochs"]))
 
 
+def varying(cluster: Cluster, size: Size, recipes: list[dict], device: str, settings: dict) -> Demand:
+    """Train by each of several recipes on all data, or all but a validation split, as if the run store were empty.
+
+    Args:
+        cluster: the section of config.yaml.
+        size: of the data set.
+        recipes: plain values.
+        device: "cpu" or "gpu".
+        settings: the experiment's section: `seeds`, and `validation`, the share held out, if any.
+    """
+    # the held-out share is not trained on but predicted after every epoch, which takes less
+    each = [training(cluster, size, recipe, device, recipe["epochs"] * settings["seeds"]) for recipe in recipes]
+    return Demand(max(demand.megabytes for demand in each), sum(demand.seconds for demand in each), cluster)
+
+
+def attacking(cluster: Cluster, size: Size, recipe: dict, device: str, metric: str, settings: dict, attacks: dict) -> Demand:
+    """Attack the networks of prune_easiest, as if the run store were empty, and as many test images as training examples.
+
+    Args:
+        cluster: the section of config.yaml.
+        size: of the data set.
+        recipe: of the trainings.
+        device: "cpu" or "gpu".
+        metric: its name; or "random" or "full".
+        settings: the experiment's section, as the rule `attack` is given it.
+        attacks: name -> (settings, bounds).
+    """
+    trainings = settings["seeds"] * len(settings.get("shares", [0])) * len(settings.get("balanced", [0]))
+    trainings *= len(settings.get("budget", [0]))
+    steps = sum((each["steps"] * each["restarts"] + 1) * len(bounds) for each, bounds in attacks.values())
+    epochs = passes("prune_easiest", metric, settings, recipe["epochs"]) + trainings * steps
+    return training(cluster, size, recipe, device, epochs)
+
+
 def passes(experiment: str, metric: str, settings: dict, epochs: int) -> float:
     """Return how often the trainings of a sweep together see all examples.
 

@@ -11,11 +11,11 @@ import h5py
 import numpy as np
 
 from pipeline_lib import storage
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.errors import PipelineError, one_of
 
 REBUILD = "train_seed"
 SIGN_AND_15_BITS = np.int32(-0x70002000)  # 0x8FFFE000: where the bits of a half are after the shift
-ARRAYS = ("logits", "prediction", "grand", "prototype_distance", "training_logits")
+ARRAYS = ("logits", "prediction", "initial", "grand", "prototype_distance", "training_logits")
 
 
 def check_epoch(value: int | str) -> None:
@@ -26,6 +26,21 @@ def check_epoch(value: int | str) -> None:
     """
     if value != "last" and not (type(value) is int and value >= 1):
         raise ValueError(f"{value!r} is not an epoch: a whole number from 1, or last")
+
+
+def _check_until(value: int | None) -> None:
+    if value is not None and not (type(value) is int and value >= 0):
+        raise ValueError(f"{value!r} is not a number of epochs: a whole number from 0 (the untrained networks)")
+
+
+def _check_seeds(value: int | None) -> None:
+    if value is not None and not (type(value) is int and value >= 1):
+        raise ValueError(f"{value!r} is not a number of seeds: a whole number from 1")
+
+
+# what every metric that reads dynamics takes besides its own parameters; no metric file knows of them
+READS = {"until": None, "seeds": None}  # None: all epochs, all seeds
+CHECKS = {"until": _check_until, "seeds": _check_seeds}
 
 
 def single(half: np.ndarray) -> np.ndarray:
@@ -48,20 +63,25 @@ class Dynamics:
     """Read the dynamics of several seeds, one epoch at a time, never the whole.
 
     Args:
-        seeds: per seed a mapping with "logits" (T, N, C), "prediction" (T, N), "grand" (T + 1, N), "prototype_distance" (N,)
-            and "training_logits" (T, N, 2): an open file or plain arrays. The last three may be missing as long as nobody asks
-            for them.
+        seeds: per seed a mapping with "logits" (T, N, C), "prediction" (T, N), "initial" (N, C), "grand" (T + 1, N),
+            "prototype_distance" (N,), "training_logits" (T, N, 2), "grand_full" and "grand_full_epochs" (K, N) and (K,): an
+            open file or plain arrays. All but the first two may be missing as long as nobody asks for them.
         labels: (N,) integer class of each example.
+        until: as if the trainings had ended after so many epochs; 0: never begun; None: all that were recorded.
 
     Raises:
         ValueError: the seeds disagree in shape, or do not fit the labels.
     """
 
-    def __init__(self, seeds: Sequence, labels: np.ndarray):
+    def __init__(self, seeds: Sequence, labels: np.ndarray, until: int | None = None):
         shapes = {tuple(seed["logits"].shape) for seed in seeds}
         if len(shapes) != 1:
             raise ValueError(f"seeds of one ensemble must have one shape (epochs, examples, classes), not {sorted(shapes)}")
-        self.epochs, self.examples, self.classes = shapes.pop()
+        recorded, self.examples, self.classes = shapes.pop()
+        if until is not None and not 0 <= until <= recorded:
+            raise PipelineError(f"{until} epochs were asked for, but the ensemble recorded 0 to {recorded}")
+        self._recorded, self._trained = recorded, recorded if until is None else until
+        self.epochs = max(1, self._trained)  # the untrained networks are an epoch of their own
         if len(labels) != self.examples:
             raise ValueError(f"{self.examples} examples recorded, {len(labels)} labels given")
         self._seeds = list(seeds)
@@ -74,11 +94,20 @@ class Dynamics:
 
     def subset(self, seeds: Sequence[int]) -> "Dynamics":
         """Return the dynamics of some of the seeds, given by position, as if the others had not been trained."""
-        return Dynamics([self._seeds[seed] for seed in seeds], self.labels)
+        return Dynamics([self._seeds[seed] for seed in seeds], self.labels, self._trained)
+
+    def until(self, epochs: int) -> "Dynamics":
+        """Return the dynamics as if the trainings had ended after so many epochs; of 0, the untrained networks are one epoch.
+
+        Raises:
+            PipelineError: more epochs than were recorded.
+        """
+        return Dynamics(self._seeds, self.labels, epochs)
 
     def logits(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 logits of one seed after one epoch (negative counts from the last)."""
-        return single(self._seeds[seed]["logits"][epoch])
+        place = range(self.epochs)[epoch]
+        return single(self._seeds[seed]["logits"][place] if self._trained else self._seeds[seed]["initial"][:])
 
     def probabilities(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 softmax of the logits."""
@@ -109,22 +138,50 @@ class Dynamics:
 
     def grand(self, seed: int, epochs: int) -> np.ndarray:
         """Return (N,) float32 norm of the last layer's gradient after so many epochs; 0: before the first step."""
-        return np.asarray(self._seeds[seed]["grand"][epochs])
+        return np.asarray(self._seeds[seed]["grand"][range(self._trained + 1)[epochs] if self._trained else 0])
+
+    def grand_full(self, seed: int, epochs: int) -> np.ndarray:
+        """Return (N,) float32 norm of the gradient in all chosen layers after so many epochs; 0: before the first step.
+
+        Raises:
+            PipelineError: the ensemble did not record it then.
+        """
+        recorded = self._seeds[seed]["grand_full_epochs"][:].tolist() if "grand_full_epochs" in self._seeds[seed] else []
+        wanted = min(epochs, self._trained)
+        if wanted not in recorded:
+            raise PipelineError(
+                f"grand_full after {wanted} epochs was asked for, but the ensemble recorded it after {one_of(recorded) or 'none'}; "
+                "add the number to `ensemble.grand_full.epochs`"
+            )
+        return np.asarray(self._seeds[seed]["grand_full"][recorded.index(wanted)])
 
     def prototype_distance(self, seed: int) -> np.ndarray:
-        """Return (N,) float32 distance from the final features to the mean feature of the label's examples."""
+        """Return (N,) float32 distance from the final features to the mean feature of the label's examples.
+
+        Raises:
+            PipelineError: the end of the training is not asked for; it was recorded nowhere else.
+        """
+        if self._trained != self._recorded:
+            raise PipelineError(f"the distance to the class mean is recorded after the last epoch only, not after {self._trained}")
         return np.asarray(self._seeds[seed]["prototype_distance"][:])
 
     def training_logits(self, seed: int) -> np.ndarray:
         """Return (T, N, 2) float32 logits of the label and of the best other class, when the example was trained on.
 
         Of the augmented image, before the step that it took part in; NaN where it was held out for validation.
+
+        Raises:
+            PipelineError: the untrained networks are asked for, which no example has been trained on.
         """
-        return np.asarray(self._seeds[seed]["training_logits"][:])
+        if not self._trained:
+            raise PipelineError("logits in training are recorded from the first epoch on, not of the untrained networks")
+        return np.asarray(self._seeds[seed]["training_logits"][: self._trained])
 
     def predictions(self, seed: int) -> np.ndarray:
-        """Return (T, N) predicted classes, exact (taken before the logits were rounded)."""
-        return np.asarray(self._seeds[seed]["prediction"][:])
+        """Return (T, N) predicted classes, exact (taken before the logits were rounded; of untrained networks, after)."""
+        if not self._trained:
+            return self.logits(seed, 0).argmax(axis=1)[None]
+        return np.asarray(self._seeds[seed]["prediction"][: self._trained])
 
     def correct(self, seed: int) -> np.ndarray:
         """Return (T, N) whether the prediction was the label."""
@@ -149,7 +206,7 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
     Args:
         stack: closes the files.
         paths: one file per seed.
-        parameters: of the metric; none chooses what is opened.
+        parameters: of the metric; `until` and `seeds`, where given, choose the epochs and the first so many seeds.
         labels: (N,) labels of the data set.
         dataset: fingerprint of the data set.
 
@@ -164,12 +221,30 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
         shape = file["logits"].shape
         if len(shape) != 3 or shape[1] != len(labels):
             raise storage.refuse(path, f"has logits of shape {shape} for {len(labels)} examples", REBUILD)
-        fitting = {"prediction": shape[:2], "grand": (shape[0] + 1, shape[1]), "prototype_distance": shape[1:2]}
-        fitting["training_logits"] = (*shape[:2], 2)
+        fitting = {"prediction": shape[:2], "initial": shape[1:], "grand": (shape[0] + 1, shape[1])}
+        fitting |= {"prototype_distance": shape[1:2], "training_logits": (*shape[:2], 2)}
+        if "grand_full" in file:
+            fitting |= {"grand_full": (len(file["grand_full_epochs"]), shape[1])}
         for name, expected in fitting.items():
             if file[name].shape != expected:
                 raise storage.refuse(path, f"has logits of shape {shape} and {name} of shape {file[name].shape}", REBUILD)
         if files and shape != files[0]["logits"].shape:
             raise storage.refuse(path, f"has logits of shape {shape}, the other seeds {files[0]['logits'].shape}", REBUILD)
         files.append(file)
-    return Dynamics(files, labels)
+    return narrowed(Dynamics(files, labels), parameters)
+
+
+def narrowed(dynamics: Dynamics, parameters: dict) -> Dynamics:
+    """Return the part of the dynamics that a metric's reading parameters choose.
+
+    Raises:
+        PipelineError: more epochs or seeds than were recorded.
+    """
+    until, seeds = parameters.get("until"), parameters.get("seeds")
+    if until is not None:
+        dynamics = dynamics.until(until)
+    if seeds is not None:
+        if seeds > len(dynamics.seeds):
+            raise PipelineError(f"{seeds} seeds were asked for, but the ensemble has {len(dynamics.seeds)}")
+        dynamics = dynamics.subset(range(seeds))
+    return dynamics

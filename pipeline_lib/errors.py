@@ -8,6 +8,10 @@ class PipelineError(Exception):
     """
 
 
+class Diverged(PipelineError):
+    """A training whose numbers are no longer numbers: a mistake, unless it was tried how far one can go."""
+
+
 def one_of(names) -> str:
     """Join accepted names for an error message: "a, b, c"."""
     return ", ".join(str(name) for name in names)

@@ -20,7 +20,7 @@ VALUES_ONLY = (
     *("pipeline_lib.config", "pipeline_lib.fingerprint", "pipeline_lib.job"),
     *("pipeline_lib.storage", "pipeline_lib.seal", "pipeline_lib.resume", "pipeline_lib.learn.speed"),
 )
-MESSAGES = ("PipelineError", "refuse", "storage.refuse")
+MESSAGES = ("PipelineError", "Diverged", "refuse", "storage.refuse")
 DIGITS = 16  # hexadecimal digits kept: 64 bits
 
 

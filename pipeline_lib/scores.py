@@ -22,7 +22,7 @@ def compute(
     Args:
         name: the metric's name in config.yaml.
         metric: its file, loaded.
-        parameters: all of its parameters.
+        parameters: all of its parameters, those that choose what is opened among them.
         paths: the files it reads beside the labels.
         labels: (N,) of the training set.
         dataset: fingerprint that the files must have been made for.
@@ -34,8 +34,7 @@ def compute(
     Raises:
         PipelineError: a file does not fit, or the metric returns something else than one finite number per example.
     """
-    reads = getattr(metric, "READS", {})
-    own = {key: value for key, value in parameters.items() if key not in reads}
+    own = metrics.own(metric, parameters)
     with ExitStack() as stack:
         if metric.NEEDS == "examples":
             score = metric.score(len(labels), rng=generator(study_seed, "metric", name), **own)

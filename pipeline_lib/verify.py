@@ -19,7 +19,7 @@ import h5py
 from pipeline_lib import seal
 from pipeline_lib.data import dataset as canonical
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.prune.store import RunStore
+from pipeline_lib.prune.store import MODEL, RunStore
 from pipeline_lib.storage import TEMPORARY
 
 FOLDERS = ("data", "results")
@@ -71,6 +71,8 @@ def _look(path: Path, findings: Findings, fingerprints: dict[Path, str | None]) 
     if path.name.startswith("."):
         if _is_leftover(path):
             findings.leftovers.append(path)
+    elif path.name.endswith(MODEL) and path.parent.parent.name == "runs":
+        findings.look(path, _model_fault(path))
     elif path.suffix == ".h5":
         findings.look(path, _h5_fault(path, fingerprints))
     elif path.suffix in SEALED_BESIDE:
@@ -151,6 +153,14 @@ def _run_fault(path: Path) -> str | None:
     return None if RunStore(path.parent.parent).get(path.stem) else "damaged, or of another version of this pipeline"
 
 
+def _model_fault(path: Path) -> str | None:
+    fault = seal.stamp_fault(path)
+    if fault:
+        return fault
+    kept = RunStore(path.parent.parent).model(path.name.removesuffix(MODEL))
+    return None if kept else "is the network of another run than its name says"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Check, tell, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m pipeline_lib.verify", description="Check all files under data/ and results/.")
@@ -165,7 +175,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     findings = verify(given.folders)
     for path, fault in findings.faults.items():
-        again = "the next sweep trains it again" if path.suffix == ".json" else f"snakemake --cores 2 {shlex.quote(str(path))}"
+        if path.suffix == ".json":
+            again = "the next sweep trains it again"
+        elif path.name.endswith(MODEL):
+            again = "the next attack trains it again"
+        else:
+            again = f"snakemake --cores 2 {shlex.quote(str(path))}"
         print(f"{path}: {fault}. Delete it: {again}")
     for path in findings.leftovers:
         if given.clean:

@@ -15,12 +15,25 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from pipeline_lib import dynamics, metrics
 from pipeline_lib.analyse.statistics import CONFIDENCE
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.rng import generator
 
 COLUMNS = ("metric", "seeds", "splits", "half_mean", "half_low", "half_high", "full", "note")
 ScoreOf = Callable[[Sequence[int]], np.ndarray]  # positions of seeds -> (N,) scores by these seeds alone
+
+
+def scored_by_seeds(ensemble: dynamics.Dynamics, settings: dict) -> ScoreOf:
+    """Return a function that scores all examples by some seeds of an ensemble.
+
+    Args:
+        ensemble: all of it.
+        settings: of a metric: `function` and `parameters`; its `seeds`, if it names any, are overruled.
+    """
+    metric, until = metrics.load(settings["function"]), {"until": settings["parameters"].get("until")}
+    known, own = dynamics.narrowed(ensemble, until), metrics.own(metric, settings["parameters"])
+    return lambda seeds: metric.score(known.subset(seeds), **own)
 
 
 class SplitHalf(NamedTuple):

@@ -5,7 +5,7 @@
 
 from pipeline_lib.config.cluster import Cluster
 from pipeline_lib.config.datasets import Cifar, Dataset, Derived, Digits, ImageFolder, Npz
-from pipeline_lib.config.experiments import SWEPT
+from pipeline_lib.config.experiments import SWEPT, VARIED
 from pipeline_lib.config.parse import parse_study, schema_text
 from pipeline_lib.config.recipes import (
     Adam,
@@ -13,6 +13,7 @@ from pipeline_lib.config.recipes import (
     Constant,
     Cosine,
     Ensemble,
+    GrandFull,
     OneCycle,
     Plateau,
     Recipe,
@@ -20,6 +21,7 @@ from pipeline_lib.config.recipes import (
     Steps,
     Swav,
 )
+from pipeline_lib.config.robustness import Attack, Robustness
 from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, MODELS, NAME, plain
 from pipeline_lib.config.study import Study
 
@@ -29,7 +31,9 @@ __all__ = [
     "MODELS",
     "NAME",
     "SWEPT",
+    "VARIED",
     "Adam",
+    "Attack",
     "Augmentation",
     "Cifar",
     "Cluster",
@@ -39,11 +43,13 @@ __all__ = [
     "Derived",
     "Digits",
     "Ensemble",
+    "GrandFull",
     "ImageFolder",
     "Npz",
     "OneCycle",
     "Plateau",
     "Recipe",
+    "Robustness",
     "Sgd",
     "Steps",
     "Study",

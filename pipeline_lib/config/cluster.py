@@ -15,6 +15,7 @@ class CpuRates(Section):
     small_cnn: Rate = 3000
     resnet18_cifar: Rate = 25
     resnet18: Rate = 100
+    resnet32: Rate = 100
     plain18: Rate = 2
     one_conv: Rate = 3000
 
@@ -25,6 +26,7 @@ class GpuRates(Section):
     small_cnn: Rate = 20000
     resnet18_cifar: Rate = 3000
     resnet18: Rate = 3000
+    resnet32: Rate = 3000
     plain18: Rate = 400
     one_conv: Rate = 5000
 

@@ -7,7 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipeline_lib.config.experiments import Experiments
 from pipeline_lib.config.recipes import Ensemble
-from pipeline_lib.config.section import Section
+from pipeline_lib.config.section import Section, word_or
 from pipeline_lib.errors import one_of
 
 
@@ -69,11 +69,40 @@ class ImageFolder(DatasetSection):
         return self
 
 
+Counts = dict[str, Annotated[int, Field(ge=1)]]
+
+
+class Imbalance(Section):
+    """Unequal classes: so many examples of each that is named, or a ratio of the largest to the smallest."""
+
+    counts: Annotated[Counts | None, Field(min_length=2, description="class -> training examples; others are left out")] = None
+    ratio: Annotated[float | None, Field(ge=1, description="examples of the largest class to those of the smallest")] = None
+    profile: Annotated[
+        Literal["exponential", "step"], Field(description="how sizes fall from class to class, or half of the classes are small")
+    ] = "exponential"
+    test: Annotated[
+        Annotated[Counts, Tag("(other)")] | Annotated[Literal["proportional", "none"], Tag("(word)")],
+        word_or(dict, ("proportional", "none"), "a number of images for each class"),
+        Field(description="the second test set, drawn from the first: as unequal as the training examples, or images per class"),
+    ] = "proportional"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Imbalance":
+        if (self.counts is None) == (self.ratio is None):
+            raise ValueError("should have either `counts:` for each class, or a `ratio:`")
+        if isinstance(self.test, dict) and self.counts is not None and set(self.test) != set(self.counts):
+            raise ValueError(f"test: should name the classes of counts ({one_of(self.counts)}), not {one_of(self.test)}")
+        return self
+
+
 class Derived(DatasetSection):
-    """Another data set with a change: fewer examples per class, or wrong labels."""
+    """Another data set with a change: fewer examples per class, unequal classes, or wrong labels."""
 
     base: str
     per_class: Annotated[int | None, Field(ge=1, description="training examples kept of each class, seeded")] = None
+    imbalance: Annotated[
+        Imbalance | None, Field(description="examples drawn of each class, seeded; the test set stays balanced")
+    ] = None
     flip_labels: Annotated[float | None, Field(gt=0, lt=1, description="share moved to another class, seeded")] = None
     flip_to: Annotated[
         Literal["other", "next", "largest"],
@@ -81,10 +110,17 @@ class Derived(DatasetSection):
     ] = "other"
 
     @model_validator(mode="after")
-    def _only_flipped_labels_go_somewhere(self) -> "Derived":
+    def _changes_go_together(self) -> "Derived":
         if self.flip_to != "other" and self.flip_labels is None:
             raise ValueError(f"flip_to: {self.flip_to} says where wrong labels go, but flip_labels is not given; give it")
+        if self.per_class is not None and self.imbalance is not None:
+            raise ValueError("per_class and imbalance both say how many examples are kept of a class; leave one out")
         return self
+
+    @property
+    def fewer(self) -> bool:
+        """Whether it may lack examples of its base."""
+        return self.per_class is not None or self.imbalance is not None
 
 
 def _source(value: Any) -> str | None:

@@ -21,10 +21,15 @@ def once(key: str, values: list) -> None:
             raise ValueError(f"{key}: {value} is given twice")
 
 
-class Experiment(Section):
-    """What every experiment says about its trainings."""
+class Trained(Section):
+    """What every experiment that trains says."""
 
     seeds: Annotated[int, Field(ge=1, description="trainings per point")] = 3
+
+
+class Experiment(Trained):
+    """What every experiment on subsets says about its trainings."""
+
     metrics: Metrics = "all"
     balanced: Annotated[
         list[bool],
@@ -40,7 +45,7 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _nothing_twice(self) -> "Experiment":
-        for key in ("starts", "shares", "k", "metrics", "balanced", "budget", "by"):
+        for key in ("starts", "shares", "k", "epochs", "numbers", "metrics", "balanced", "budget", "by"):
             if isinstance(getattr(self, key, None), list):
                 once(key, getattr(self, key))
         return self

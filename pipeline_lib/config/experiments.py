@@ -4,10 +4,14 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, Tag, model_validator
 
-from pipeline_lib.config.experiment import Experiment, InnerShare
+from pipeline_lib.config.balance import PruningImbalanced
+from pipeline_lib.config.diet import ScoreEpoch, SeedCounts, Transfer
+from pipeline_lib.config.experiment import Experiment, InnerShare, Trained
 from pipeline_lib.config.labels import Relabel
 from pipeline_lib.config.landscape import Connectivity, KernelVelocity
+from pipeline_lib.config.robustness import Robustness
 from pipeline_lib.config.section import Positive, PositiveShare, Section, Share, word_or
+from pipeline_lib.config.variants import Balancing, RecipeSweep, Variants
 
 Clusters = Annotated[
     Annotated[Positive, Tag("(other)")] | Annotated[Literal["classes", "elbow"], Tag("(word)")],
@@ -105,15 +109,23 @@ class Experiments(Section):
     label_noise: LabelNoise = LabelNoise()
     # beyond the thesis; null: not done
     relabel: Relabel | None = None
+    pruning_imbalanced: PruningImbalanced | None = None
+    imbalance: Balancing | None = None
+    sweep: RecipeSweep | None = None
+    robustness: Robustness | None = None
     connectivity: Connectivity | None = None
     kernel_velocity: KernelVelocity | None = None
+    score_epoch: ScoreEpoch | None = None
+    seeds: SeedCounts | None = None
+    transfer: Transfer | None = None
 
 
-def _is_swept(annotation: type) -> bool:
-    """Whether a section trains on subsets; one that may be null counts as what it is otherwise."""
-    kinds = get_args(annotation) or (annotation,)
-    return any(issubclass(kind, Experiment) for kind in kinds)
+def _is_a(kind: type, annotation: type) -> bool:
+    """Whether a section is of a kind; one that may be null counts as what it is otherwise."""
+    return any(issubclass(each, kind) for each in get_args(annotation) or (annotation,))
 
 
-SWEPT = tuple(name for name, field in Experiments.model_fields.items() if _is_swept(field.annotation))
+SWEPT = tuple(name for name, field in Experiments.model_fields.items() if _is_a(Trained, field.annotation))
+VARIED = tuple(name for name, field in Experiments.model_fields.items() if _is_a(Variants, field.annotation))
 BEYOND = tuple(name for name, field in Experiments.model_fields.items() if field.default is None)  # of the thesis: off unless named
+ENSEMBLE_EXPERIMENTS = ("score_epoch", "seeds", "transfer")  # sweep metrics that read the ensemble, under names of their own

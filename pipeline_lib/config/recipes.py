@@ -6,6 +6,8 @@ from pydantic import Field, Tag, field_validator, model_validator
 
 from pipeline_lib.config.section import MODELS, Positive, Section, Share, by_name, word_or
 
+Balance = Literal["none", "weighted_loss", "sampler", "logit_adjustment"]
+
 
 class Augmentation(Section):
     """Random changes of a training image, drawn anew for every example and epoch."""
@@ -128,7 +130,7 @@ class Recipe(Section):
     ] = "auto"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0
     balance: Annotated[
-        Literal["none", "weighted_loss", "sampler", "logit_adjustment"],
+        Balance,
         Field(description="makes up for unequal classes: by weights of the loss, equal shares of every epoch, or margins"),
     ] = "none"
     tau: Annotated[float, Field(gt=0, description="strength of `logit_adjustment`: factor on the log of the classes' shares")] = 1
@@ -166,8 +168,37 @@ class Swav(Section):
         return value
 
 
+class GrandFull(Section):
+    """When the norm of each example's whole gradient is recorded: each time about as long as an epoch of training."""
+
+    epochs: Annotated[
+        list[Annotated[int, Field(ge=0)]],
+        Field(min_length=1, description="after how many epochs of the ensemble; 0: the untrained networks"),
+    ]
+    layers: Annotated[
+        Annotated[list[str], Field(min_length=1), Tag("(other)")] | Annotated[Literal["all"], Tag("(word)")],
+        word_or(list, ("all",), "a list of patterns of layers' names, such as layer4.*"),
+        Field(description="whose gradients are in the norm: `all`, or patterns of names such as fc and layer4.*"),
+    ] = "all"
+
+    @field_validator("epochs")
+    @classmethod
+    def _no_epoch_twice(cls, value: list[int]) -> list[int]:
+        if len(set(value)) < len(value):
+            raise ValueError(f"should name every number once, not {value}")
+        return value
+
+
 class Ensemble(Section):
     """The trainings that are recorded once."""
 
     seeds: Positive = 10
     epochs: Positive = 10
+    grand_full: Annotated[GrandFull | None, Field(description="null: not recorded")] = None
+
+    @model_validator(mode="after")
+    def _gradients_of_trained_epochs(self) -> "Ensemble":
+        late = [epoch for epoch in (self.grand_full.epochs if self.grand_full else []) if epoch > self.epochs]
+        if late:
+            raise ValueError(f"grand_full.epochs: {late[0]} is more than the {self.epochs} epochs that are trained")
+        return self

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validato
 from pipeline_lib.errors import one_of
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_]*"  # names become folders and file names: no dots, slashes or blanks
-MODELS = Literal["small_cnn", "resnet18_cifar", "resnet18", "plain18", "one_conv"]
+MODELS = Literal["small_cnn", "resnet18_cifar", "resnet18", "resnet32", "plain18", "one_conv"]
 BASELINES = ("random", "full")  # always drawn, so not names of swept metrics
 CHECKPOINT_SECONDS = 120  # chosen: the state of a ResNet-18 and its records (100 MB) was written in 0.4 s
 

@@ -27,6 +27,8 @@ class Dataset:
         class_names: one name per class.
         source_id: per training example the file or position it came from.
         true_labels: (N,) int64 before labels were corrupted, or None where none were.
+        test_drawn: (D,) int64, sorted positions of the test images that make a second test set, as unequal as the training
+            examples; None where there is none.
     """
 
     train_images: np.ndarray
@@ -36,6 +38,7 @@ class Dataset:
     class_names: list[str]
     source_id: list[str]
     true_labels: np.ndarray | None = None
+    test_drawn: np.ndarray | None = None
 
     @property
     def classes(self) -> int:
@@ -43,9 +46,10 @@ class Dataset:
         return len(self.class_names)
 
     def fingerprint(self) -> str:
-        """Hash every image, label and class name."""
+        """Hash every image, label and class name, and which test images are drawn."""
         names = np.frombuffer("\n".join(self.class_names).encode(), dtype=np.uint8)
-        return fingerprint.array(self.train_images, self.train_labels, self.test_images, self.test_labels, names)
+        drawn = () if self.test_drawn is None else (self.test_drawn,)
+        return fingerprint.array(self.train_images, self.train_labels, self.test_images, self.test_labels, names, *drawn)
 
 
 def check(dataset: Dataset, where: str) -> Dataset:
@@ -56,7 +60,8 @@ def check(dataset: Dataset, where: str) -> Dataset:
         where: file or folder it came from, for the messages.
 
     Raises:
-        PipelineError: wrong shapes or types, labels outside the classes, one class only, a class without training images.
+        PipelineError: wrong shapes or types, labels outside the classes, one class only, a class without training images, a
+            drawn test set that is none.
     """
     for split in ("train", "test"):
         images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
@@ -84,6 +89,11 @@ def check(dataset: Dataset, where: str) -> Dataset:
     empty = np.setdiff1d(np.arange(dataset.classes), dataset.train_labels)
     if len(empty):
         raise PipelineError(f"{where}: no training image of class {one_of(dataset.class_names[c] for c in empty)}")
+    drawn = dataset.test_drawn
+    if drawn is not None and not np.array_equal(drawn, np.intersect1d(drawn, np.arange(len(dataset.test_labels)))):
+        raise PipelineError(f"{where}: the drawn test set must be sorted positions of the {len(dataset.test_labels)} test images")
+    if drawn is not None and len(drawn) == 0:
+        raise PipelineError(f"{where}: the drawn test set is empty")
     return dataset
 
 
@@ -105,6 +115,8 @@ def write(path: str | Path, dataset: Dataset, attrs: dict) -> None:
     }
     if dataset.true_labels is not None:
         arrays["train/true_labels"] = dataset.true_labels
+    if dataset.test_drawn is not None:
+        arrays["test/drawn"] = dataset.test_drawn
     storage.write_h5(path, arrays, {**attrs, "fingerprint": dataset.fingerprint()})
 
 
@@ -123,6 +135,7 @@ def read(path: str | Path) -> tuple[Dataset, str]:
             class_names=list(file["class_names"].asstr()[:]),
             source_id=list(file["train/source_id"].asstr()[:]),
             true_labels=file["train/true_labels"][:] if "train/true_labels" in file else None,
+            test_drawn=file["test/drawn"][:] if "test/drawn" in file else None,
         )
         fingerprint_of_content = _fingerprint(file, path)
     try:

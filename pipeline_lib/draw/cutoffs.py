@@ -41,6 +41,7 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     shares = table.drop_duplicates("dataset").set_index("dataset")
     names = [f"{kind}\n{shares.loc[kind, 'wrong'] / shares.loc[kind, 'examples']:.0%} wrong" for kind in kinds]
     for axes in panels[1]:
+        axes.set_xlim(-0.5, len(kinds) - 0.5)
         axes.set_xticks(range(len(kinds)), names, fontsize=9)
     figure.suptitle(f"{dataset} with wrong labels of several kinds: which flags can be trusted?", x=0.01, ha="left", fontsize=12)
     figure.supxlabel(

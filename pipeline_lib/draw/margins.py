@@ -70,15 +70,10 @@ def _histogram(axes: Axes, table: pd.DataFrame, cut_off: float) -> None:
         else:
             axes.stairs(counts, edges, fill=True, color=PARTS[part], alpha=0.55, label=name)
     axes.axvline(cut_off, color="#222222", linestyle=style.BASELINES["random"][1], linewidth=1.6)
-    axes.annotate(
-        f" cut-off {cut_off:.2f}: labels to the left are doubted",
-        (cut_off, 0.97),
-        xycoords=("data", "axes fraction"),
-        va="top",
-        fontsize=10,
-    )
+    words = {"xycoords": ("data", "axes fraction"), "ha": "right", "va": "top", "fontsize": 10}
+    axes.annotate(f"← doubted   cut-off {cut_off:.2f} ", (cut_off, 0.97), **words)
     axes.set_yscale("symlog", linthresh=10)
-    axes.set_ylim(0, None)
+    axes.set_ylim(0, 3 * table["count"].max())
     axes.set_xlabel("AUM (to the right: the label leads, easy)")
     axes.set_ylabel("training examples")
     axes.legend(loc="upper right")

@@ -40,7 +40,8 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     axes.set_yticks(range(len(doubters)), names)
     axes.set_ylim(-0.6, len(doubters) - 0.4)
     axes.set_xlabel("test accuracy (%)")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="trained on the data")
+    handles, words = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], words[::-1], loc="upper left", bbox_to_anchor=(1.0, 1.0), title="trained on the data")
     axes.set_title(f"{dataset}: does it help to leave out the labels that are doubted?", loc="left")
     runs = int(table["runs"].min())
     bars = "bars, and the grey band: 95% t-interval" if runs > 1 else "no intervals: a single run"

@@ -85,6 +85,18 @@ class Images:
         images = self._pixels.view(self.examples, -1).index_select(0, index)
         return self._normalised(images.view(-1, self.height, self.width, self.channels))
 
+    def pixels(self, index: torch.Tensor) -> torch.Tensor:
+        """Return the examples at `index` (B,) int64 as they are shown: (B, C, H, W) float32, 0..1, channels last."""
+        images = self._pixels.view(self.examples, -1).index_select(0, index)
+        # divided, not multiplied by 1/255: times 255 it gives back every one of the 256 levels exactly
+        return (images.float() / 255).view(-1, self.height, self.width, self.channels).permute(0, 3, 1, 2)
+
+    def normalised(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return (B, C, H, W) pixels of 0..1 as `clean` returns its own, to the last bit; gradients flow through."""
+        rows = pixels.permute(0, 2, 3, 1).reshape(len(pixels), self.height, self.width * self.channels)
+        batch = (255 * rows) * self._scale + self._shift
+        return batch.view(-1, self.height, self.width, self.channels).permute(0, 3, 1, 2)
+
     def augmented(self, index: torch.Tensor, change: Draw, settings: Augmentation) -> torch.Tensor:
         """Return the examples at `index` (B,) int64, each with its change: (B, C, H, W) float32, channels last."""
         outside = None

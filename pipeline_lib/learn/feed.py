@@ -5,6 +5,7 @@ restricted to the kept ones: a subset sees a subset of the same sequence, on eve
 """
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ class Data:
         self.test = augment.Images(dataset.test_images, mean, std, device)
         self.train_labels = torch.from_numpy(dataset.train_labels).to(device)
         self.test_labels = torch.from_numpy(dataset.test_labels).to(device)
+        self.test_drawn = dataset.test_drawn
 
 
 def _normalisation(images: np.ndarray, recipe: Recipe) -> tuple[list[float], list[float]]:
@@ -82,15 +84,20 @@ class Feed:
         data: the data set on its device.
         recipe: batch and augmentation.
         seeds: determine orders and augmentation.
+        label: of the examples that are handed out; None: those of all classes, as they come.
 
     Attributes:
         index: (M,) positions of the images of the epoch that was handed out last, in the order of its batches.
     """
 
-    def __init__(self, data: Data, recipe: Recipe, seeds: Seeds):
+    def __init__(self, data: Data, recipe: Recipe, seeds: Seeds, label: int | None = None):
         self._data, self._recipe = data, recipe
         self.index = torch.empty(0, dtype=torch.int64)
-        self._orders, self._changes = generator(*seeds, "order"), generator(*seeds, "augmentation")
+        of_class = () if label is None else (label,)
+        self._among = np.arange(data.train.examples)
+        if label is not None:
+            self._among = np.flatnonzero(data.train_labels.cpu().numpy() == label)
+        self._orders, self._changes = generator(*seeds, "order", *of_class), generator(*seeds, "augmentation", *of_class)
         self._left: tuple[torch.Tensor, augment.Draw] | None = None
         self._last_fitted: np.ndarray | None = None
 
@@ -106,23 +113,59 @@ class Feed:
             steps: how many batches they make; they differ in size by at most one, so that no small last batch spoils the
                 statistics of batch normalisation.
         """
+        self.index, change = self.take(fitted, images)
+        return batches(self._data, self.index, change, self._recipe, steps)
+
+    def take(self, fitted: np.ndarray, images: int) -> tuple[torch.Tensor, augment.Draw]:
+        """Return (positions (images,), what happens to each) of an epoch; none comes twice before all have come once."""
         carried = self._left if np.array_equal(fitted, self._last_fitted) else None
         index, change = carried or self._pass(fitted)
         while len(index) < images:
             more, its_change = self._pass(fitted)
             index, change = torch.cat([index, more]), change.then(its_change)
         self._left = (index[images:], change.at(slice(images, None))) if len(index) > images else None
-        self._last_fitted, self.index = fitted, index[:images]
-        return batches(self._data, self.index, change, self._recipe, steps)
+        self._last_fitted = fitted
+        return index[:images], change.at(slice(images))
 
     def _pass(self, fitted: np.ndarray) -> tuple[torch.Tensor, augment.Draw]:
         """Return the examples in a new order and what happens to each."""
         is_fitted = np.zeros(self._data.train.examples, dtype=bool)
         is_fitted[fitted] = True
-        order = self._orders.permutation(len(is_fitted))
-        index = torch.from_numpy(order[is_fitted[order]]).to(self._data.device)
-        change = augment.draw(self._recipe.augmentation, len(is_fitted), self._changes, self._data.device)
-        return index, change.at(index)
+        order = self._orders.permutation(len(self._among))
+        order = order[is_fitted[self._among[order]]]
+        change = augment.draw(self._recipe.augmentation, len(self._among), self._changes, self._data.device)
+        index, drawn = (torch.from_numpy(each).to(self._data.device) for each in (self._among[order], order))
+        return index, change.at(drawn)
+
+
+class BalancedFeed:
+    """Hand out epochs to which every class that has examples contributes the same number of images.
+
+    Each class is passed over on its own, in orders of its own: none of its examples comes twice before all have come once. What
+    cannot be divided goes to classes drawn anew for every epoch. Arguments and attributes as for `Feed`.
+    """
+
+    def __init__(self, data: Data, recipe: Recipe, seeds: Seeds):
+        self._data, self._recipe, self._labels = data, recipe, data.train_labels.cpu().numpy()
+        self._classes = [Feed(data, recipe, seeds, label) for label in range(data.classes)]
+        self._mixing = generator(*seeds, "mix of classes")
+
+    def epoch(self, fitted: np.ndarray, images: int, steps: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield the batches of one epoch; arguments as for `Feed.epoch`."""
+        labels = self._labels[fitted]
+        present = np.unique(labels)
+        quotas = np.full(len(present), images // len(present))
+        quotas[self._mixing.permutation(len(present))[: images % len(present)]] += 1
+        taken = [self._classes[c].take(fitted[labels == c], quota) for c, quota in zip(present, quotas, strict=True)]
+        index, change = torch.cat([positions for positions, _ in taken]), reduce(augment.Draw.then, [drawn for _, drawn in taken])
+        order = torch.from_numpy(self._mixing.permutation(images)).to(self._data.device)
+        self.index = index[order]
+        return batches(self._data, self.index, change.at(order), self._recipe, steps)
+
+
+def feed_of(data: Data, recipe: Recipe, seeds: Seeds) -> Feed | BalancedFeed:
+    """Return what a recipe's batches are fed from."""
+    return (BalancedFeed if recipe.balance == "sampler" else Feed)(data, recipe, seeds)
 
 
 def batches(data: Data, index: torch.Tensor, change: augment.Draw, recipe: Recipe, count: int) -> Iterator:

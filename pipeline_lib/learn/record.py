@@ -13,10 +13,11 @@ import torch
 from tqdm import tqdm
 
 from pipeline_lib import storage
-from pipeline_lib.config import Recipe
+from pipeline_lib.config import GrandFull, Recipe
 from pipeline_lib.learn.device import wait
 from pipeline_lib.learn.embed import distance_to_class_mean, embed, gradient_norm
 from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.full_gradient import gradient_norms
 from pipeline_lib.learn.train import Trained, loss_and_accuracy, predict, train
 from pipeline_lib.resume import Checkpoint, State
 
@@ -33,10 +34,13 @@ class Recorded:
         arrays: what metrics read, by name:
             logits (T, N, C) float16;
             prediction (T, N) int16, the exact argmax before rounding to half precision;
+            initial (N, C) float16, the logits before the first step;
             grand (T + 1, N) float32, the norm of the last layer's gradient: row 0 before any step, row t after epoch t;
             prototype_distance (N,) float32, from the final features to their mean over the examples of the same label;
             training_logits (T, N, 2) float32, of the label and of the best other class, when the example was trained on: of the
             augmented image, before the step. NaN for those held out for validation.
+            grand_full (K, N) float32, the norm of the gradient in all chosen layers, and grand_full_epochs (K,) int64, after
+            how many epochs: only where it was asked for.
         curves: name in EPOCH_CURVES -> (T,) float64; NaN where there is no such split.
         trained: the training's record.
         seconds: wall-clock time of all passes over the training examples that made the arrays.
@@ -48,7 +52,9 @@ class Recorded:
     seconds: float
 
 
-def record(data: Data, recipe: Recipe, seeds: Seeds, checkpoint: Checkpoint | None = None) -> Recorded:
+def record(
+    data: Data, recipe: Recipe, seeds: Seeds, checkpoint: Checkpoint | None = None, grand_full: GrandFull | None = None
+) -> Recorded:
     """Train on all examples and keep what metrics need of each: before the first step and after every epoch.
 
     Args:
@@ -56,12 +62,13 @@ def record(data: Data, recipe: Recipe, seeds: Seeds, checkpoint: Checkpoint | No
         recipe: how to train; `recipe.epochs` is T.
         seeds: determine everything random.
         checkpoint: where an interrupted training left its state and its records.
+        grand_full: after which epochs, and in which layers, the whole gradient's norm is kept; None: never.
 
     Raises:
-        PipelineError: the training diverged.
+        PipelineError: the training diverged, or the network has no such layers.
     """
     with tqdm(total=recipe.epochs, desc=f"seed {seeds.run}", unit="epoch", disable=None) as bar:
-        recorder = _Recorder(data, recipe, bar)
+        recorder = _Recorder(data, recipe, bar, grand_full)
         if checkpoint:
             checkpoint.add("records", recorder.state, recorder.restore)
         everything = np.arange(data.train.examples)
@@ -73,22 +80,27 @@ def record(data: Data, recipe: Recipe, seeds: Seeds, checkpoint: Checkpoint | No
     arrays = {
         "logits": recorder.logits.numpy(),
         "prediction": recorder.prediction.numpy(),
+        "initial": recorder.initial.numpy(),
         "grand": recorder.grand.numpy(),
         "prototype_distance": recorder.distance.numpy(),
         "training_logits": recorder.training_logits.numpy(),
     }
+    if grand_full:
+        arrays |= {"grand_full": recorder.grand_full.numpy(), "grand_full_epochs": np.array(grand_full.epochs)}
     return Recorded(arrays, recorder.curves, trained, recorder.seconds)
 
 
 class _Recorder:
     """Look at the model when `train` says so; clean images, evaluation mode, one forward pass for everything."""
 
-    def __init__(self, data: Data, recipe: Recipe, bar: tqdm):
-        self._data, self._recipe, self._bar = data, recipe, bar
+    def __init__(self, data: Data, recipe: Recipe, bar: tqdm, grand_full: GrandFull | None):
+        self._data, self._recipe, self._bar, self._full = data, recipe, bar, grand_full
         epochs, examples = recipe.epochs, data.train.examples
         pinned = {"pin_memory": data.device.type == "cuda"}  # a GPU writes there without being waited for
         self.logits = torch.empty((epochs, examples, data.classes), dtype=torch.float16, **pinned)
         self.prediction = torch.empty((epochs, examples), dtype=torch.int16, **pinned)  # 8 bits would overflow past 127 classes
+        self.initial = torch.empty((examples, data.classes), dtype=torch.float16, **pinned)
+        self.grand_full = torch.zeros((len(grand_full.epochs) if grand_full else 0, examples), dtype=torch.float32)
         self.grand = torch.empty((epochs + 1, examples), dtype=torch.float32, **pinned)
         self.distance = torch.empty(examples, dtype=torch.float32)
         self.training_logits = torch.full((epochs, examples, 2), float("nan"))
@@ -97,17 +109,21 @@ class _Recorder:
         self._done = 0
 
     def after_epoch(self, epoch: int, model: torch.nn.Module) -> None:
-        """Record an epoch counted from 0; -1 is the untrained model, of which the gradient alone is kept."""
+        """Record an epoch counted from 0; -1 is the untrained model, of which predictions are not kept."""
         wait(self._data.device)
         begin = time.perf_counter()
         clean, features = embed(model, self._data.train, self._recipe)
         self.grand[epoch + 1].copy_(gradient_norm(clean, features, self._data.train_labels), non_blocking=True)
+        largest = torch.finfo(torch.float16).max
+        kept = self.initial if epoch < 0 else self.logits[epoch]
+        kept.copy_(clean.clamp(-largest, largest).half(), non_blocking=True)
         if epoch >= 0:
-            largest = torch.finfo(torch.float16).max
-            self.logits[epoch].copy_(clean.clamp(-largest, largest).half(), non_blocking=True)
             self.prediction[epoch].copy_(clean.argmax(dim=1).to(torch.int16), non_blocking=True)
         if epoch == self._recipe.epochs - 1:
             self.distance[:] = distance_to_class_mean(features, self._data.train_labels, self._data.classes)
+        if self._full and epoch + 1 in self._full.epochs:
+            norms = gradient_norms(model, self._data.train, self._data.train_labels, self._full.layers)
+            self.grand_full[self._full.epochs.index(epoch + 1)] = norms.cpu()
         wait(self._data.device)
         self.seconds += time.perf_counter() - begin
         self._done = epoch + 1
@@ -126,12 +142,13 @@ class _Recorder:
         done = self._done
         arrays = {name: getattr(self, name)[:done].numpy() for name in BY_EPOCH}
         curves = {name: curve[:done] for name, curve in self.curves.items()}
+        arrays |= {"initial": self.initial.numpy(), "grand_full": self.grand_full.numpy()}  # later rows are written again
         return {**arrays, "grand": self.grand[: done + 1].numpy(), **curves, "seconds": np.array(self.seconds)}
 
     def restore(self, state: State) -> None:
         """Take over what another recorder of the same training had recorded."""
         self._done = done = len(state["logits"])
-        for name in (*BY_EPOCH, "grand"):
+        for name in (*BY_EPOCH, "initial", "grand", "grand_full"):
             getattr(self, name)[: len(state[name])] = torch.from_numpy(state[name])
         for name, curve in self.curves.items():
             curve[:done] = state[name]

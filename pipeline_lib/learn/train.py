@@ -3,16 +3,18 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
+from pipeline_lib import confusion
 from pipeline_lib.config import Plateau, Recipe
-from pipeline_lib.errors import PipelineError
-from pipeline_lib.learn import augment, models
+from pipeline_lib.errors import Diverged, PipelineError
+from pipeline_lib.learn import augment, losses, models
 from pipeline_lib.learn.device import autocast, in_halves
-from pipeline_lib.learn.feed import Data, Feed, Seeds
+from pipeline_lib.learn.feed import Data, Seeds, feed_of
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.schedule import Schedule
@@ -84,7 +86,8 @@ def train(
     model = build(data, recipe, seeds)
     flops = per_image(model, data.train.channels, data.train.height)
     model = model.to(data.device)
-    optimiser, schedule, feed = Optimiser(model, recipe.optimiser), Schedule(recipe, sum(steps)), Feed(data, recipe, seeds)
+    optimiser, schedule, feed = Optimiser(model, recipe.optimiser), Schedule(recipe, sum(steps)), feed_of(data, recipe, seeds)
+    loss_of = losses.make(recipe, data.train_labels[_union(by_epoch)], data.classes)
     missing = [float("nan")] * recipe.epochs
     result = Trained(model, sum(steps), forward_flops=float(flops.forward))
     result.validation_loss, result.validation_accuracy = missing.copy(), missing.copy()
@@ -100,8 +103,8 @@ def train(
         batches = clock.timed("data", feed.epoch)(by_epoch[epoch], images[epoch], steps[epoch])
         taken = sum(steps[:epoch])
         rates = (schedule.rate(taken + number, epoch) for number in range(steps[epoch]))
-        answers = [] if watch else None
-        loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, clock.drawing("batches", batches), recipe, answers)
+        answers, feeding = [] if watch else None, clock.drawing("batches", batches)
+        loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, feeding, recipe, loss_of, answers)
         clock.add_up()
         result.train_loss.append(_finite(loss, epoch, recipe, seeds.run))
         if len(held_out):
@@ -147,27 +150,41 @@ def build(data: Data, recipe: Recipe, seeds: Seeds) -> nn.Module:
 
 
 def _one_epoch(
-    model: nn.Module, optimiser: Optimiser, rates: Iterator[float], feed: Iterator, recipe: Recipe, answers: list | None
+    model: nn.Module,
+    optimiser: Optimiser,
+    rates: Iterator[float],
+    feed: Iterator,
+    recipe: Recipe,
+    loss_of: losses.Loss,
+    answers: list | None,
 ) -> float:
     """Take a step on every batch and return the mean loss of the epoch; the device is waited for only at its end."""
     model.train()
-    losses, sizes = [], []
+    batch_losses, sizes = [], []
     for rate, (images, labels) in zip(rates, feed, strict=True):
-        losses.append(step(model, optimiser, rate, images, labels, recipe, answers))
+        batch_losses.append(step(model, optimiser, rate, images, labels, recipe, loss_of, answers))
         sizes.append(len(labels))
-    return np.average(torch.stack(losses).tolist(), weights=sizes)
+    return np.average(torch.stack(batch_losses).tolist(), weights=sizes)
 
 
 def step(
-    model: nn.Module, optimiser: Optimiser, rate: float, images, labels, recipe: Recipe, answers: list | None = None
+    model: nn.Module,
+    optimiser: Optimiser,
+    rate: float,
+    images,
+    labels,
+    recipe: Recipe,
+    loss_of: losses.Loss | None = None,
+    answers: list | None = None,
 ) -> torch.Tensor:
     """Take one optimiser step at the given learning rate and return the batch's mean loss, left on the device.
 
     The logits that the loss was computed of are appended to `answers`, if given.
     """
+    loss_of = loss_of or losses.plain(recipe)
     with autocast(images.device, recipe.precision):
         logits = model(images)
-        loss = nn.functional.cross_entropy(logits, labels, label_smoothing=recipe.label_smoothing)
+        loss = loss_of(logits, labels)
     if answers is not None:
         answers.append(logits.detach())
     loss.backward()
@@ -202,18 +219,33 @@ def predict(
         parts = [in_halves(lambda rows: model(images.clean(rows)), part, seen) for part in index.split(size)]
         logits = torch.cat(parts).float()
     if not torch.isfinite(logits).all():
-        raise PipelineError(
-            f"training diverged: {recipe.model} puts out logits that are not finite. Lower the recipe's `optimiser.lr`"
-        )
+        raise Diverged(f"training diverged: {recipe.model} puts out logits that are not finite. Lower the recipe's `optimiser.lr`")
     return logits
 
 
-def test(model: nn.Module, data: Data, recipe: Recipe) -> tuple[float, list[float | None]]:
-    """Return (test accuracy, test accuracy of each class; None for a class without test images), as shares."""
-    right = (predict(model, data.test, recipe).argmax(dim=1) == data.test_labels).cpu().numpy()
-    labels = data.test_labels.cpu().numpy()
-    by_class = [right[labels == label] for label in range(data.classes)]
-    return float(right.mean()), [float(part.mean()) if len(part) else None for part in by_class]
+class Tested(NamedTuple):
+    """What one pass over the test images tells.
+
+    Attributes:
+        accuracy: share of all test images.
+        class_accuracy: share of those of each class; None for a class without test images.
+        confusion: (C, C) counts, true classes in rows.
+        drawn: the same of the drawn test set; None where the data set has none.
+    """
+
+    accuracy: float
+    class_accuracy: list[float | None]
+    confusion: np.ndarray
+    drawn: np.ndarray | None
+
+
+def test(model: nn.Module, data: Data, recipe: Recipe) -> Tested:
+    """Predict the test images once, and count what was right."""
+    predicted = predict(model, data.test, recipe).argmax(dim=1).cpu().numpy()
+    labels, drawn = data.test_labels.cpu().numpy(), data.test_drawn
+    found = confusion.count(labels, predicted, data.classes)
+    of_drawn = None if drawn is None else confusion.count(labels[drawn], predicted[drawn], data.classes)
+    return Tested(confusion.accuracy(found), confusion.class_accuracy(found), found, of_drawn)
 
 
 def _validate(model: nn.Module, data: Data, recipe: Recipe, held_out: torch.Tensor) -> tuple[float, float]:
@@ -230,7 +262,7 @@ def _hold_out(by_epoch: list[np.ndarray], recipe: Recipe, seeds: Seeds) -> tuple
     """Split what is kept into (fitted in each epoch, validation); only a plateau schedule looks at the second."""
     distinct = {id(kept): kept for kept in by_epoch}
     smallest = min(len(kept) for kept in distinct.values())
-    everything = np.unique(np.concatenate(list(distinct.values())))
+    everything = _union(by_epoch)
     held_out = np.sort(generator(*seeds, "validation").permutation(everything)[: _held_out_of(len(everything), recipe)])
     if len(held_out):
         distinct = {key: np.setdiff1d(kept, held_out) for key, kept in distinct.items()}
@@ -241,6 +273,12 @@ def _hold_out(by_epoch: list[np.ndarray], recipe: Recipe, seeds: Seeds) -> tuple
     return fitted, held_out
 
 
+def _union(by_epoch: list[np.ndarray]) -> np.ndarray:
+    """Return every example of any epoch once."""
+    distinct = {id(kept): kept for kept in by_epoch}
+    return np.unique(np.concatenate(list(distinct.values())))
+
+
 def _held_out_of(examples: int, recipe: Recipe) -> int:
     return max(1, round(recipe.schedule.validation * examples)) if isinstance(recipe.schedule, Plateau) else 0
 
@@ -248,7 +286,7 @@ def _held_out_of(examples: int, recipe: Recipe) -> int:
 def _finite(loss: float, epoch: int, recipe: Recipe, run_seed: int) -> float:
     if np.isfinite(loss):
         return float(loss)
-    raise PipelineError(
+    raise Diverged(
         f"training diverged: the loss is {loss} after epoch {epoch + 1} (seed {run_seed}, {recipe.model}, "
         f"{recipe.optimiser.name} at lr {recipe.optimiser.lr}). Lower `optimiser.lr` of this recipe in config.yaml"
     )

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline_lib.errors import PipelineError
 
 NEEDS = "dynamics"
+EPOCHS = 1
 FORMULA = "minus the mean over seeds and epochs of (logit of the label - largest other logit), of the augmented image in training"
 RANGE = "any number; above 0: another class leads on average"
 

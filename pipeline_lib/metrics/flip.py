@@ -11,6 +11,7 @@ import numpy as np
 NEEDS = "dynamics"
 FORMULA = "mean over seeds of the number of epochs whose prediction differs from the previous epoch's"
 RANGE = "0 to epochs - 1"
+EPOCHS = 2
 
 
 def score(dynamics) -> np.ndarray:

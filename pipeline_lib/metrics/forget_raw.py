@@ -11,6 +11,7 @@ import numpy as np
 NEEDS = "dynamics"
 FORMULA = "mean over seeds of the number of epochs that turn a right prediction wrong (never learned: 0)"
 RANGE = "0 to half the epochs"
+EPOCHS = 2
 
 
 def score(dynamics) -> np.ndarray:

@@ -13,6 +13,7 @@ from pipeline_lib.errors import PipelineError
 NEEDS = "dynamics"
 FORMULA = "mean over seeds of the standard deviation over epochs (ddof 0) of the label's probability"
 RANGE = "0 to 0.5"
+EPOCHS = 2
 
 
 def score(dynamics) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Which trainings an experiment wants of one metric or baseline."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +16,9 @@ from pipeline_lib.prune.select import exact
 from pipeline_lib.prune.sizes import curriculum, enough, pruned
 from pipeline_lib.rng import generator
 
+log = logging.getLogger("pipeline")
 NO_POINT = float("nan")  # where a baseline stands that has no place on the axis
+WITHOUT_CONSTANT = ("score_epoch", "seeds", "transfer")  # a score that is the same for all is left out of the figure, and no error
 WITH_CURVE = ("prune_fixed", "curriculum")  # followed from epoch to epoch
 
 
@@ -29,6 +32,8 @@ class Planned:
         kept: (M,) positions of the kept examples, or a list with one such array per epoch.
         balanced: whether every class keeps the same share.
         budget: "epochs", or "steps" for as many as on all data.
+        recipe: how to train, where an experiment varies that; None: as the data set's training recipe says.
+        held_out: (K,) positions on which the training is followed, none of them kept; None: it is not.
     """
 
     point: float | str
@@ -36,6 +41,8 @@ class Planned:
     kept: np.ndarray | list[np.ndarray]
     balanced: bool = False
     budget: str = "epochs"
+    recipe: Recipe | None = None
+    held_out: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -78,9 +85,12 @@ def plan(
         what: experiment, data set and metric, for messages.
 
     Raises:
-        PipelineError: all scores are the same, a subset is smaller than a batch or than what was asked for, or a class has
-            no example in a subset and `missing_classes` is "error".
+        PipelineError: all scores are the same (nothing is planned in `WITHOUT_CONSTANT`), a subset is smaller than a batch or
+            than what was asked for, or a class has no example in a subset and `missing_classes` is "error".
     """
+    if score is not None and score.min() == score.max() and experiment in WITHOUT_CONSTANT:
+        log.warning("%s: every example has the same score (%g): left out, as there is no order to prune by", what, score[0])
+        return []
     if score is not None and score.min() == score.max():
         raise PipelineError(
             f"{what}: every example has the same score ({score[0]:g}), so there is no order to prune by. Leave this metric out "

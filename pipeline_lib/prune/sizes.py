@@ -27,6 +27,23 @@ def check(experiment: str, settings: dict, epochs: int, batch: int, examples: in
             enough(count(share, examples), batch, f"{what}, {point}")
 
 
+def check_varied(settings: dict, batches: dict[float | str, int], counts: list[int] | None, what: str) -> None:
+    """Refuse an experiment that varies the recipe if fewer examples are left than a batch has.
+
+    Args:
+        settings: its section: `validation`, the share held out, if any.
+        batches: value -> the recipe's batch with it.
+        counts: training examples of each class; None if nobody knows yet.
+        what: experiment, data set and what is varied, for the messages.
+    """
+    if counts is None:
+        return
+    share = settings.get("validation")
+    kept = sum(counts) - (sum(held_out_of(count, share) for count in counts if count) if share else 0)
+    for point, batch in batches.items():
+        enough(kept, batch, f"{what}, {point}")
+
+
 def _smallest(experiment: str, settings: dict) -> Iterator[tuple[float | str, Fraction]]:
     """Yield (point, share of the examples kept)."""
     match experiment:
@@ -44,6 +61,11 @@ def _smallest(experiment: str, settings: dict) -> Iterator[tuple[float | str, Fr
 def pruned(settings: dict) -> list[float]:
     """Return the shares that an experiment leaves out, be they many or one."""
     return settings["shares"] if "shares" in settings else [settings["share"]]
+
+
+def held_out_of(examples: int, share: float) -> int:
+    """Return how many examples of a class are held out: that share, but one at least stays on either side."""
+    return min(max(1, round(share * examples)), examples - 1)
 
 
 def enough(kept: int, batch: int, what: str) -> None:

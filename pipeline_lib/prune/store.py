@@ -3,24 +3,35 @@
 One JSON file per run, named by its identity, so two sweeps that ask for the same training share it, and an interrupted
 sweep loses at most the training in flight. Writers need no lock: a file appears whole, and who comes second finds it there.
 Deleting the store is always safe.
+
+The network itself is kept only for who asks for it, in a file beside the run. Without that file the run is as good as before.
 """
 
 import json
 import logging
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from pipeline_lib import fingerprint, storage
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.resume import Checkpoint
 
 log = logging.getLogger("pipeline")
 
 # what the clock said besides `seconds`: the same training done again says something else
 CLOCKED = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds", "peak_flops_per_second")
-FIELDS = ("identity", "kept", "steps", "accuracy", "class_accuracy", "seconds", "flops", "images", *CLOCKED)
+TESTED = ("accuracy", "balanced_accuracy", "class_accuracy", "confusion")
+FIELDS = ("identity", "kept", "steps", *TESTED, "seconds", "flops", "images", *CLOCKED)
 CHECKSUM = "checksum"  # of everything else in the file
+MODEL = ".model.h5"  # ends the name of a run's network, kept on request
 CURVE = "epoch_accuracy"  # kept for the runs that an experiment follows from epoch to epoch
+# kept for the runs that are followed on held-out examples
+VALIDATED = (
+    *("validation_accuracy", "validation_balanced_accuracy", "validation_class_accuracy"),
+    *("validation_loss", "train_loss"),
+)
 
 
 def identity(
@@ -60,12 +71,12 @@ class RunStore:
     def __init__(self, folder: str | Path):
         self._folder = Path(folder)
 
-    def get(self, key: str, curve: bool = False) -> dict | None:
+    def get(self, key: str, also: Iterable[str] = ()) -> dict | None:
         """Return a finished run, or None if there is none that can be read (a damaged file is as good as none).
 
         Args:
             key: its identity.
-            curve: whether it must hold the accuracy after every epoch.
+            also: fields that it must hold besides `FIELDS`.
         """
         try:
             run = json.loads(self._path(key).read_text())
@@ -78,18 +89,48 @@ class RunStore:
         if not isinstance(run, dict) or run.pop(CHECKSUM, None) != fingerprint.value(run):
             log.warning("%s: damaged, taken for absent", self._path(key))
             return None
-        whole = all(name in run for name in (*FIELDS, *[CURVE] * curve)) and run["identity"] == key
+        whole = all(name in run for name in (*FIELDS, *also)) and run["identity"] == key
         return run if whole else None
 
     def put(self, run: dict) -> None:
-        """Keep a finished run under its "identity"; the first stays, unless it lacks the curve that this one has.
+        """Keep a finished run under its "identity"; the first stays, unless it lacks what this one was followed for.
 
         Args:
-            run: has every name in `FIELDS`, and perhaps `CURVE`.
+            run: has every name in `FIELDS`, and perhaps `CURVE` or those in `VALIDATED`.
         """
-        if self.get(run["identity"], curve=CURVE in run):
+        if self.get(run["identity"], [name for name in (CURVE, *VALIDATED) if name in run]):
             return
         storage.write_json(self._path(run["identity"]), run | {CHECKSUM: fingerprint.value(run)})
+
+    def model(self, key: str) -> dict[str, np.ndarray] | None:
+        """Return the weights and buffers of a run's network by name, or None if they were not kept or cannot be read.
+
+        Args:
+            key: its identity.
+        """
+        try:
+            with storage.open_h5(self._model_path(key), "") as file:
+                if file.attrs.get("identity") == key:
+                    return {name: value[()] for name, value in file.items()}
+        except storage.CannotRead:
+            raise  # it may be good: nothing is trained in its place
+        except PipelineError:  # absent or damaged
+            pass
+        return None
+
+    def put_model(self, key: str, state: Mapping[str, np.ndarray]) -> None:
+        """Keep the network of a run.
+
+        Args:
+            key: its identity.
+            state: its weights and buffers by name.
+        """
+        storage.write_h5(self._model_path(key), state, {"identity": key})
+        log.info("kept the network of run %s: %.3g MB", key, self.model_bytes(key) / 1e6)
+
+    def model_bytes(self, key: str) -> int:
+        """Return the size of a kept network on the disk."""
+        return self._model_path(key).stat().st_size
 
     def checkpoint(self, key: str, seconds: float) -> Checkpoint:
         """Return where the state of an unfinished run is kept.
@@ -102,3 +143,6 @@ class RunStore:
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.json"
+
+    def _model_path(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}{MODEL}"

@@ -6,20 +6,27 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from torch import nn
 from tqdm import tqdm
 
+from pipeline_lib import confusion
 from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.errors import Diverged, PipelineError
+from pipeline_lib.learn import models
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.speed import Speed, peak
-from pipeline_lib.learn.train import test, train
+from pipeline_lib.learn.train import Tested, build, test, train
 from pipeline_lib.prune.plan import Planned
-from pipeline_lib.prune.store import CLOCKED, CURVE, RunStore, identity
+from pipeline_lib.prune.store import CLOCKED, CURVE, VALIDATED, RunStore, identity
+from pipeline_lib.prune.validate import Validation
 from pipeline_lib.resume import Checkpoint
 from pipeline_lib.rng import generator
 
 log = logging.getLogger("pipeline")
-MEASURED = ("kept", "steps", "accuracy", "seconds", "flops")
+MEASURED = ("kept", "steps", "accuracy", "balanced_accuracy", "seconds", "flops")
+DRAWN = ("drawn_accuracy", "drawn_balanced_accuracy")  # where the data set has a drawn test set
+CONFUSIONS = ("confusion", "drawn_confusion")  # the second likewise
 TIMES = ("seconds", *CLOCKED)  # columns that differ when the same training is done again
 
 
@@ -51,15 +58,35 @@ class Trainer:
         self._fingerprint, self._recipe, self._code = fingerprint, recipe, code
         self._seed, self._device, self._store = study_seed, device, store
         self._checkpoint_seconds = checkpoint_seconds
-        self._data: Data | None = None
+        self._data: dict[str, Data] = {}  # the last one used, by what of a recipe it depends on
         self.trained, self.speed, self.peak = 0, Speed(), float("nan")  # of what was trained now
 
-    def run(self, planned: Planned, curve: bool = False) -> dict:
+    @property
+    def data(self) -> Data:
+        """The data set on the device, as the trainer's own recipe wants it."""
+        return self._on_device(self._recipe)
+
+    def model(self, planned: Planned) -> tuple[dict, nn.Module]:
+        """Return the finished run on a subset and its network on the device, from the store or by training now.
+
+        Raises:
+            PipelineError: the training diverged, or the store was deleted while it was read.
+        """
+        run = self.run(planned, keep_model=True)
+        state = self._store.model(run["identity"])
+        if state is None:
+            raise PipelineError(f"the run store has lost the network of run {run['identity']}. Run the same command again")
+        model = build(self.data, self._recipe, Seeds(self._seed, "training", planned.seed))
+        models.restore(model, state)
+        return run | {"model_bytes": self._store.model_bytes(run["identity"])}, model.to(self._device)
+
+    def run(self, planned: Planned, curve: bool = False, keep_model: bool = False) -> dict:
         """Return the finished run on a subset, from the store or by training now.
 
         Args:
             planned: what to train.
             curve: whether to test after every epoch.
+            keep_model: whether the network must be in the store afterwards.
 
         Raises:
             PipelineError: the training diverged.
@@ -68,12 +95,16 @@ class Trainer:
         all_data = isinstance(kept, np.ndarray) and len(kept) == steps_of
         if planned.budget == "epochs" or all_data:  # of all data both budgets are the same training
             steps_of = None
-        recipe, device = plain(self._recipe), self._device.type
-        key = identity(self._fingerprint, kept, recipe, self._code, self._seed, planned.seed, device, steps_of)
-        finished = self._store.get(key, curve)
-        if finished is None:
+        recipe, device = planned.recipe or self._recipe, self._device.type
+        key = identity(self._fingerprint, kept, plain(recipe), self._code, self._seed, planned.seed, device, steps_of)
+        followed = VALIDATED if planned.held_out is not None else ()
+        finished = self._store.get(key, (*[CURVE] * curve, *followed))
+        if finished is None or (keep_model and self._store.model(key) is None):
             checkpoint = self._store.checkpoint(key, self._checkpoint_seconds)
-            finished = {"identity": key, "seed": planned.seed, **self._train(kept, planned.seed, steps_of, curve, checkpoint)}
+            done, model = self._train(planned, recipe, steps_of, curve, checkpoint)
+            finished = {"identity": key, "seed": planned.seed, **done}
+            if keep_model:
+                self._store.put_model(key, models.state(model))
             begin = time.perf_counter()
             self._store.put(finished)
             checkpoint.remove()
@@ -82,40 +113,62 @@ class Trainer:
             log.info("trained on %d, seed %d: accuracy %.4f, run %s", finished["kept"], planned.seed, finished["accuracy"], key)
         return finished
 
-    def _train(
-        self, kept: np.ndarray | list[np.ndarray], seed: int, steps_of: int | None, curve: bool, checkpoint: Checkpoint
-    ) -> dict:
-        if self._data is None:
+    def _on_device(self, recipe: Recipe) -> Data:
+        """Return the data set as a recipe wants it."""
+        key = repr((recipe.normalise, recipe.augmentation.crop_padding))
+        if key not in self._data:
             begin = time.perf_counter()
-            self._data = Data(self.dataset, self._recipe, self._device)
+            self._data = {key: Data(self.dataset, recipe, self._device)}
             self.speed.io_seconds += time.perf_counter() - begin
-            self.peak = peak(self._device, self._recipe.precision)
-        after_epochs = []
+            self.peak = peak(self._device, recipe.precision)
+        return self._data[key]
+
+    def _train(
+        self, planned: Planned, recipe: Recipe, steps_of: int | None, curve: bool, checkpoint: Checkpoint
+    ) -> tuple[dict, nn.Module]:
+        kept, data, after_epochs = planned.kept, self._on_device(recipe), []
+        validation = Validation(data, recipe, planned.held_out) if planned.held_out is not None else None
 
         def follow(epoch: int, model) -> None:
-            if epoch >= 0:
-                after_epochs.append(test(model, self._data, self._recipe)[0])
+            if curve and epoch >= 0:
+                after_epochs.append(test(model, data, recipe).accuracy)
+            if validation:
+                validation.after_epoch(epoch, model)
 
         if curve:
             checkpoint.add(
                 "test", lambda: {"accuracy": np.array(after_epochs)}, lambda s: after_epochs.extend(s["accuracy"].tolist())
             )
-        seeds = Seeds(self._seed, "training", seed)
-        done = train(self._data, kept, self._recipe, seeds, steps_of, follow if curve else None, checkpoint)
+        if validation:
+            checkpoint.add("validation", validation.state, validation.restore)
+        seeds = Seeds(self._seed, "training", planned.seed)
+        done = train(data, kept, recipe, seeds, steps_of, follow if curve or validation else None, checkpoint)
         begin = time.perf_counter()
-        accuracy, class_accuracy = test(done.model, self._data, self._recipe)
+        tested = test(done.model, data, recipe)
         done.speed.evaluation_seconds += time.perf_counter() - begin
         self.speed += done.speed
-        return {
+        values = {
             "kept": len(kept[-1] if isinstance(kept, list) else kept),
             "steps": done.steps,
-            "accuracy": accuracy,
-            "class_accuracy": class_accuracy,
+            **_measured(tested),
             "seconds": done.seconds,
             **done.speed.record(self.peak),
             "device": self._device.type,
             **({CURVE: after_epochs} if curve else {}),
+            **(validation.found() | {"train_loss": done.train_loss} if validation else {}),
         }
+        return values, done.model
+
+
+def _measured(tested: Tested) -> dict:
+    """Return what the run store keeps of a test: on all test images and, where there are such, on the drawn ones."""
+    accuracy, class_accuracy, found, drawn = tested
+    values = {"accuracy": accuracy, "class_accuracy": class_accuracy, "balanced_accuracy": confusion.balanced_accuracy(found)}
+    values["confusion"] = found.tolist()
+    if drawn is not None:
+        values |= dict(zip(DRAWN, (confusion.accuracy(drawn), confusion.balanced_accuracy(drawn)), strict=True))
+        values["drawn_confusion"] = drawn.tolist()
+    return values
 
 
 def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool = False) -> pd.DataFrame:
@@ -128,24 +181,51 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
         curve: whether to test after every epoch.
 
     Returns:
-        One row per run: point, balanced, budget, seed, kept, steps, accuracy, seconds, flops, run, images, and what
-        the clock said (`CLOCKED`); epoch_{t} for each
-        epoch of a curve; accuracy_{class} and kept_{class} for each class.
+        One row per run: point, balanced, budget, seed, kept, steps, accuracy, balanced_accuracy (mean over the classes that
+        have test images), seconds, flops, run, images, and what the clock said (`CLOCKED`); epoch_{t} for each epoch of a
+        curve; accuracy_{class} and kept_{class} for each class; drawn_accuracy and drawn_balanced_accuracy where there is a
+        drawn test set; confusion and drawn_confusion, counts of test images: "5 0;1 4" are two true classes of five.
+        Of runs that are followed on held-out examples also what `_followed` returns. A run that varies the recipe may diverge:
+        `diverged` says so, and it has no results.
     """
     planned, rows, names = list(planned), {}, trainer.dataset.class_names
     # two sweeps that want the same trainings at the same time each begin elsewhere, and find what the other has done
     for position in tqdm(generator("order of work", title).permutation(len(planned)), desc=title, unit="run", disable=None):
         plan = planned[position]
-        run = trainer.run(plan, curve)
+        try:
+            run = trainer.run(plan, curve)
+        except Diverged as error:
+            if plan.recipe is None:
+                raise
+            log.warning("%s, %s, seed %d: %s", title, plan.point, plan.seed, error)
+            rows[position] = _place(plan) | {"kept": len(plan.kept), "diverged": True}
+            continue
         kept = plan.kept[-1] if isinstance(plan.kept, list) else plan.kept
         counts = np.bincount(trainer.dataset.train_labels[kept], minlength=len(names)).tolist()
         rows[position] = (
-            {"point": plan.point, "balanced": plan.balanced, "budget": plan.budget, "seed": plan.seed}
+            _place(plan)
             | {name: run[name] for name in MEASURED}
             | {"run": run["identity"]}
             | {name: run[name] for name in ("images", *CLOCKED)}
             | {f"epoch_{epoch}": accuracy for epoch, accuracy in enumerate(run[CURVE] if curve else [], 1)}
             | {f"accuracy_{name}": value for name, value in zip(names, run["class_accuracy"], strict=True)}
             | {f"kept_{name}": number for name, number in zip(names, counts, strict=True)}
+            | {name: run[name] for name in DRAWN if name in run}
+            | {name: confusion.to_text(run[name]) for name in CONFUSIONS if name in run}
+            | (_followed(run, names) if plan.held_out is not None else {})
+            | ({"diverged": False} if plan.recipe is not None else {})
         )
-    return pd.DataFrame([rows[position] for position in sorted(rows)])
+    made = [rows[position] for position in sorted(rows)]
+    return pd.DataFrame(made) if made else pd.DataFrame(columns=["point", "balanced", "budget", "seed", *MEASURED, "run"])
+
+
+def _place(plan: Planned) -> dict:
+    return {"point": plan.point, "balanced": plan.balanced, "budget": plan.budget, "seed": plan.seed}
+
+
+def _followed(run: dict, names: list[str]) -> dict:
+    """Return validation_accuracy, validation_balanced_accuracy, validation_accuracy_{class}; both losses of every epoch."""
+    losses = {f"{name}_{t}": loss for name in ("train_loss", "validation_loss") for t, loss in enumerate(run[name], 1)}
+    by_class = zip(names, run["validation_class_accuracy"], strict=True)
+    by_class = {f"validation_accuracy_{name}": value for name, value in by_class}
+    return {name: run[name] for name in ("validation_accuracy", "validation_balanced_accuracy")} | by_class | losses

@@ -131,6 +131,8 @@ def _per_class(facts: DataFacts) -> Table:
     table, (channels, height, width) = facts.per_class(), facts.shape
     sizes = f"{table['training'].min():,} to {table['training'].max():,} training examples per class"
     words = f"Images of {height} x {width} pixels, {'in colour' if channels > 1 else 'in grey'}; {sizes}. "
+    if facts.drawn is not None:
+        words += f"A second test set, as unequal as the training examples, is drawn from the test images: {len(facts.drawn):,}. "
     if facts.wrong is None:
         words += "No label was changed on purpose."
     else:

@@ -4,7 +4,15 @@ Written for a reader who never saw the code. The order of `SECTIONS` and, inside
 """
 
 from pipeline_lib.errors import PipelineError, one_of
-from pipeline_lib.report import behind, captions_labels, captions_landscape
+from pipeline_lib.report import (
+    behind,
+    captions_balance,
+    captions_diet,
+    captions_labels,
+    captions_landscape,
+    captions_robustness,
+    captions_variants,
+)
 from pipeline_lib.report.words import Caption, Heading
 
 # section -> heading, first paragraph
@@ -245,8 +253,11 @@ TABLES = {
     "ranking": Heading("ranking", "Training examples", ""),  # shown as two tables with words of their own
 }
 
-CAPTIONS |= captions_labels.CAPTIONS | captions_landscape.CAPTIONS
-TABLES |= captions_labels.TABLES
+# what only some data sets ask for
+PARTS = (captions_labels, captions_diet, captions_landscape, captions_balance, captions_variants, captions_robustness)
+for part in PARTS:
+    CAPTIONS |= part.CAPTIONS
+    TABLES |= getattr(part, "TABLES", {})
 
 
 def caption(name: str) -> Caption:

@@ -34,6 +34,7 @@ class DataFacts:
         shape: (channels, height, width) of an image.
         fingerprint, note: as in the file.
         seed: of the split and of any corruption.
+        drawn: (D,) integer classes of the drawn test set, or None where there is none.
     """
 
     class_names: list[str]
@@ -44,6 +45,7 @@ class DataFacts:
     fingerprint: str
     note: str
     seed: int
+    drawn: np.ndarray | None = None
 
     @property
     def wrong(self) -> np.ndarray | None:
@@ -51,7 +53,7 @@ class DataFacts:
         return None if self.true_labels is None else self.labels != self.true_labels
 
     def per_class(self) -> pd.DataFrame:
-        """Return one row per class: training and test examples and, where known, wrong labels among the training ones."""
+        """Return one row per class: training and test examples and, where there are such, the drawn test set and wrong labels."""
         classes = len(self.class_names)
         table = pd.DataFrame(
             {
@@ -60,6 +62,8 @@ class DataFacts:
                 "test": np.bincount(self.test_labels, minlength=classes),
             }
         )
+        if self.drawn is not None:
+            table["drawn test set"] = np.bincount(self.drawn, minlength=classes)
         if self.wrong is not None:
             table["wrong labels"] = np.bincount(self.labels[self.wrong], minlength=classes)
             table["share wrong"] = table["wrong labels"] / table["training"].clip(lower=1)
@@ -82,6 +86,7 @@ def read_data(path: str | Path) -> DataFacts:
             fingerprint=str(file.attrs["fingerprint"]),
             note=str(file.attrs.get("note", "")),
             seed=int(file.attrs.get("seed", 0)),
+            drawn=file["test/labels"][:][file["test/drawn"][:]] if "test/drawn" in file else None,
         )
 
 

@@ -69,7 +69,9 @@ def mislabelled(ranking: pd.DataFrame, wrong: np.ndarray | None) -> str:
     below = ranking["below_threshold"].to_numpy(dtype=bool) if "below_threshold" in ranking else None
     if below is not None:
         both = (flag & below).sum()
-        text += f" {below.sum():,} lie below the cut-off that was learned from threshold examples, {both:,} of them are both."
+        text += (
+            f" {below.sum():,} lie below the cut-off that was learned from threshold examples, {both:,} of these are among both."
+        )
     if wrong is not None:
         known = wrong[ranking["index"].to_numpy()]
         text += f" {wrong.sum():,} labels are known to be wrong; {(flag & known).sum():,} of them are among the doubted"

@@ -22,6 +22,11 @@ GRAND = [  # (seed, epochs trained, example)
     [[9, 9, 9, 3], [2, 2, 2, 5], [1, 2, 6, 4]],
     [[9, 9, 9, 3], [2, 2, 2, 5], [1, 5, 3, 4]],
 ]
+FULL = [  # (seed, epochs trained, example)
+    [[8, 8, 8, 8], [3, 3, 3, 3], [2, 4, 6, 8]],
+    [[8, 8, 8, 8], [3, 3, 3, 3], [2, 4, 6, 2]],
+    [[8, 8, 8, 8], [3, 3, 3, 6], [2, 7, 6, 2]],
+]
 DISTANCE = [[1, 2, 3, 4], [1, 2, 3, 7], [1, 2, 9, 4]]  # (seed, example)
 
 HELD_OUT = (np.nan, np.nan)
@@ -38,11 +43,14 @@ def by_hand() -> Dynamics:
         {
             "logits": np.log(np.stack([np.full((4, 3), 1 / 3), np.array(last)])),
             "prediction": np.array(predicted, dtype=np.int16),
+            "initial": np.zeros((4, 3)),
             "grand": np.array(grand, dtype=np.float32),
+            "grand_full": np.array(full, dtype=np.float32),
+            "grand_full_epochs": np.arange(3),
             "prototype_distance": np.array(distance, dtype=np.float32),
             "training_logits": np.array(training, dtype=np.float32),
         }
-        for last, predicted, grand, distance, training in zip(LAST, PREDICTED, GRAND, DISTANCE, TRAINING, strict=True)
+        for last, predicted, grand, full, distance, training in zip(LAST, PREDICTED, GRAND, FULL, DISTANCE, TRAINING, strict=True)
     ]
     return Dynamics(seeds, LABELS)
 
@@ -61,7 +69,10 @@ def invented(examples=200, seeds=4, epochs=5, classes=6, seed=0, order=None) -> 
             {
                 "logits": z[:, order],
                 "prediction": z[:, order].argmax(axis=2).astype(np.int16),
+                "initial": z[0, order] / 2,
                 "grand": g[:, order],
+                "grand_full": 2 * g[:, order],
+                "grand_full_epochs": np.arange(epochs + 1),
                 "prototype_distance": d[order],
                 "training_logits": t[:, order],
             }

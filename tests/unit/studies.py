@@ -5,9 +5,19 @@ import copy
 import pytest
 
 from pipeline_lib.config import parse_study
+from pipeline_lib.config.diet import ScoreEpoch, SeedCounts, Transfer
+from pipeline_lib.config.experiments import Experiments
 from pipeline_lib.errors import PipelineError
 
 GONE = object()
+SWITCHED_ON = {"score_epoch": ScoreEpoch(), "seeds": SeedCounts(), "transfer": Transfer(datasets=["other"])}
+
+
+def experiment_section(name):
+    """The section of an experiment with its defaults, whether or not it is null by default."""
+    return SWITCHED_ON[name] if name in SWITCHED_ON else getattr(Experiments(), name)
+
+
 STUDY = {
     "datasets": {
         "digits": {

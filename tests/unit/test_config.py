@@ -91,3 +91,12 @@ def test_the_schema_accepts_the_shipped_config_and_refuses_an_unknown_key():
     assert [error.message for error in validator.iter_errors(shipped)] == []
     assert not validator.is_valid(shipped | {"sed": 1})
     assert not validator.is_valid(STUDY | {"metrics": {"el2n": 3}})
+
+
+def test_scores_are_tested_on_the_wrong_labels_of_the_twin_or_on_their_own():
+    study = parse_study(STUDY)
+    assert study.wrong_labels_of("digits") == "noisy"
+    assert study.wrong_labels_of("noisy") == "noisy"
+    assert study.wrong_labels_of("photos") is None
+    fewer = changed("datasets.fewer", {"base": "noisy", "imbalance": {"ratio": 3}})
+    assert parse_study(fewer).wrong_labels_of("fewer") == "fewer", "the base's wrong labels come along"

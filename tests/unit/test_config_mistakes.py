@@ -11,14 +11,15 @@ from pipeline_lib.errors import PipelineError
 from tests.unit.studies import GONE, STUDY, changed, complaints, places
 
 EXPERIMENTS = (
-    "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise, relabel"
+    "sliding_window, prune_easiest, prune_hardest, prune_fixed, prune_stratified, clusters, curriculum, label_noise, "
+    "relabel, pruning_imbalanced, imbalance, sweep, robustness, connectivity, kernel_velocity, score_epoch, seeds, transfer"
 )
 EVERY_EXPERIMENT = "seeds, metrics, balanced, budget, missing_classes"
 UNKNOWN_KEYS = [
-    ("ensemble", "seed", "seeds, epochs"),
+    ("ensemble", "seed", "seeds, epochs, grand_full"),
     ("datasets.digits", "size", "recipes, swav, ensemble, experiments, source, test_fraction"),
-    ("datasets.noisy", "npz", "recipes, swav, ensemble, experiments, base, per_class, flip_labels, flip_to"),
-    ("datasets.noisy.ensemble", "seed", "seeds, epochs"),
+    ("datasets.noisy", "npz", "recipes, swav, ensemble, experiments, base, per_class, imbalance, flip_labels, flip_to"),
+    ("datasets.noisy.ensemble", "seed", "seeds, epochs, grand_full"),
     ("recipes.small.optimiser", "beta", "name, lr, momentum, nesterov, weight_decay"),
     ("recipes.small.augmentation", "shear", "crop_padding, flip, rotation"),
     ("recipes.small.normalise", "var", "mean, std"),
@@ -37,12 +38,14 @@ SCHEDULES = "should be a section with `name:` one of constant, onecycle, cosine,
 NESTEROV = {"name": "sgd", "lr": 0.1, "momentum": 0, "nesterov": True}
 DATASETS = "digits, noisy, photos, local"
 NOT_NOISY = "{} should have `base: {}` and `flip_labels:`, so that only labels differ"
+EITHER = "should have either `counts:` for each class, or a `ratio:`"
+WAYS = "'none', 'weighted_loss', 'sampler' or 'logit_adjustment'"
 TAKEN = "the name is taken by the baseline; choose another"
 WRONG_VALUES = [
     # wrong types
     ("seed", "many", "should be a whole number, not 'many'"),
     ("ensemble.seeds", 2.5, "should be a whole number, not 2.5"),
-    ("ensemble", None, "should be a section with the keys seeds, epochs, not nothing"),
+    ("ensemble", None, "should be a section with the keys seeds, epochs, grand_full, not nothing"),
     ("recipes", ["small"], "should be a section of keys, not ['small']"),
     ("recipes.small.optimiser.lr", "fast", "should be a number, not 'fast'"),
     ("recipes.small.optimiser.lr", float("inf"), "should be a finite number, not inf"),
@@ -124,6 +127,48 @@ WRONG_INSIDE = [  # the line names a key of the changed section, or the section 
     ),
     (
         "datasets.noisy",
+        {"base": "digits", "flip_labels": 0.1, "imbalance": {"ratio": 2}},
+        "datasets.digits.experiments.label_noise.noisy: " + NOT_NOISY.format("noisy", "digits"),
+    ),
+    (
+        "datasets.noisy",
+        {"base": "digits", "per_class": 5, "imbalance": {"ratio": 2}},
+        "datasets.noisy: per_class and imbalance both say how many examples are kept of a class; leave one out",
+    ),
+    ("datasets.noisy.imbalance", {"ratio": 0.5}, "datasets.noisy.imbalance.ratio: should be at least 1, not 0.5"),
+    ("datasets.noisy.imbalance", {}, f"datasets.noisy.imbalance: {EITHER}"),
+    ("datasets.noisy.imbalance", {"ratio": 2, "counts": {"1": 2, "2": 1}}, f"datasets.noisy.imbalance: {EITHER}"),
+    ("datasets.noisy.imbalance", {"counts": {"1": 2}}, "datasets.noisy.imbalance.counts: should hold 2 or more, not {'1': 2}"),
+    ("datasets.noisy.imbalance", {"counts": {"1": 2, "2": 0}}, "datasets.noisy.imbalance.counts.2: should be at least 1, not 0"),
+    (
+        "datasets.noisy.imbalance",
+        {"counts": {"1": 2, 2: 3}},
+        "datasets.noisy.imbalance.counts: 2 is not a name; accepted: text (put it in quotes)",
+    ),
+    (
+        "datasets.noisy.imbalance",
+        {"counts": {"1": 2, "2": 3}, "test": {"1": 2}},
+        "datasets.noisy.imbalance: test: should name the classes of counts (1, 2), not 1",
+    ),
+    (
+        "datasets.noisy.imbalance",
+        {"ratio": 2, "test": "drawn"},
+        "datasets.noisy.imbalance.test: should be proportional, none or a number of images for each class, not 'drawn'",
+    ),
+    (
+        "datasets.digits.experiments",
+        {"pruning_imbalanced": {}, "prune_easiest": {"balanced": [False], "shares": [0.5]}},
+        "datasets.digits.experiments.prune_easiest.balanced: should be [false, true], because pruning_imbalanced draws both",
+    ),
+    (
+        "datasets.digits.experiments.pruning_imbalanced",
+        {"share": 0.3},
+        "datasets.digits.experiments.pruning_imbalanced.share: should be one of prune_easiest.shares (0.2, 0.5), not 0.3",
+    ),
+    ("recipes.small.balance", "weights", f"recipes.small.balance: should be {WAYS}, not 'weights'"),
+    ("recipes.small.tau", 0, "recipes.small.tau: should be greater than 0, not 0"),
+    (
+        "datasets.noisy",
         {"base": "digits", "flip_to": "next"},
         "datasets.noisy: flip_to: next says where wrong labels go, but flip_labels is not given; give it",
     ),
@@ -161,7 +206,7 @@ WRONG_INSIDE = [  # the line names a key of the changed section, or the section 
     ("metrics.km", {"features": "foo"}, "metrics.km.features: 'foo' is not one of prototypes, backbone"),
     ("metrics.el2n", {"epoch": 0}, "metrics.el2n.epoch: 0 is not an epoch: a whole number from 1, or last"),
     ("metrics.el2n", {"epoch": 5}, "metrics.el2n.epoch: should be at most 4, the epochs of the ensemble of noisy, not 5"),
-    ("metrics.el2n", {"epoc": 1}, "metrics.el2n.epoc: unknown; accepted: function, epoch"),
+    ("metrics.el2n", {"epoc": 1}, "metrics.el2n.epoc: unknown; accepted: function, epoch, until, seeds"),
 ]
 
 

@@ -17,7 +17,7 @@ BASE = Dataset(IMAGES, LABELS, IMAGES[:3], np.array([2, 1, 0]), ["cat", "dog", "
 def derive(tmp_path):
     def derive(name="child", base=BASE, per_class=None, flip_labels=None, flip_to="other", seed=0):
         canonical.write(tmp_path / "base.h5", base, {})
-        settings = {"name": name, "base": "parent", "base_file": tmp_path / "base.h5"}
+        settings = {"name": name, "base": "parent", "base_file": tmp_path / "base.h5", "imbalance": None}
         data, note = derived.read(settings | {"per_class": per_class, "flip_labels": flip_labels, "flip_to": flip_to}, seed)
         assert note == "derived from parent"
         return canonical.check(data, "here")

@@ -59,6 +59,26 @@ def test_all_data_are_trained_on_once_per_seed():
     assert demand.passes("sliding_window", "full", {"seeds": 3}, epochs=10) == 30
 
 
+def test_recipes_that_are_tried_take_the_time_of_all_and_the_memory_of_the_largest():
+    settings, recipes = {"seeds": 2, "validation": 0.2}, [RESNET | change for change in ({"epochs": 10}, {"batch": 2048})]
+    both = demand.varying(cluster(), CIFAR, recipes, "cpu", settings)
+    each = [demand.varying(cluster(), CIFAR, [recipe], "cpu", settings) for recipe in recipes]
+    assert both.seconds == pytest.approx(sum(one.seconds for one in each))
+    assert both.megabytes == each[1].megabytes > each[0].megabytes
+    assert each[1].seconds == demand.training(cluster(), CIFAR, recipes[1], "cpu", epochs=2 * 30).seconds
+
+
+def test_attacks_cost_their_trainings_and_a_pass_for_every_step_and_prediction():
+    settings = {"seeds": 3, "balanced": [False], "budget": ["epochs"], "shares": [0.5, 0.7]}
+    attacks = {"fgsm": ({"steps": 1, "restarts": 1}, [0, 0.1]), "pgd": ({"steps": 10, "restarts": 2}, [0, 0.1, 0.2])}
+    rates = {"gpu": {"resnet18_cifar": 5000}}
+    asked = demand.attacking(cluster(images_per_second=rates), CIFAR, RESNET, "gpu", "el2n", settings, attacks)
+    passes = 30 * 3 * (0.5 + 0.3) + 3 * 2 * (2 * 2 + 21 * 3)
+    assert asked.seconds == pytest.approx(passes * 50_000 / 5000 + 50_000 / demand.LIGHT_EXAMPLES)
+    full = demand.attacking(cluster(images_per_second=rates), CIFAR, RESNET, "gpu", "full", {"seeds": 3}, attacks)
+    assert full.seconds == pytest.approx((30 * 3 + 3 * (2 * 2 + 21 * 3)) * 50_000 / 5000 + 50_000 / demand.LIGHT_EXAMPLES)
+
+
 def test_the_time_of_a_training_is_its_images_over_the_rate():
     rates = {"gpu": {"resnet18_cifar": 5000}}
     asked = demand.training(cluster(images_per_second=rates), CIFAR, RESNET, "gpu", epochs=30)

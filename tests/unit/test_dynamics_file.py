@@ -18,6 +18,7 @@ def recorded(seed, epochs=EPOCHS, examples=EXAMPLES, classes=CLASSES):
     return {
         "logits": logits,
         "prediction": logits.argmax(axis=2).astype(np.int16),
+        "initial": np.random.default_rng(seed).normal(0, 1, (examples, classes)).astype(np.float16),
         "grand": np.random.default_rng(seed).random((epochs + 1, examples), dtype=np.float32),
         "prototype_distance": np.random.default_rng(seed).random(examples, dtype=np.float32),
         "training_logits": np.random.default_rng(seed).normal(size=(epochs, examples, 2)).astype(np.float32),
@@ -112,6 +113,52 @@ def test_a_subset_of_the_seeds_is_an_ensemble_of_its_own():
     assert np.array_equal(half.labels, LABELS)
 
 
+def test_fewer_epochs_are_a_shorter_training():
+    read = Dynamics([recorded(0), recorded(1)], LABELS).until(2)
+    assert read.epochs == 2
+    assert np.array_equal(read.logits(1, -1), recorded(1)["logits"][1])
+    assert np.array_equal(read.predictions(1), recorded(1)["prediction"][:2])
+    assert np.array_equal(read.grand(1, 2), recorded(1)["grand"][2])
+    assert read.epoch_index("last") == 1
+    assert read.subset([1]).epochs == 2
+    for late in (lambda: read.logits(0, 2), lambda: read.grand(0, 3)):
+        with pytest.raises(IndexError):
+            late()
+    assert read.until(3).epochs == 3, "nothing is forgotten"
+
+
+def test_before_any_epoch_stand_the_untrained_networks():
+    read = Dynamics([recorded(0), recorded(1)], LABELS).until(0)
+    assert read.epochs == 1
+    assert np.array_equal(read.logits(1, 0), recorded(1)["initial"].astype(np.float32))
+    assert np.array_equal(read.logits(1, -1), read.logits(1, 0))
+    assert read.predictions(1).tolist() == [recorded(1)["initial"].argmax(axis=1).tolist()]
+    assert np.array_equal(read.grand(1, 1), recorded(1)["grand"][0])
+    with pytest.raises(IndexError):
+        read.logits(0, 1)
+
+
+@pytest.mark.parametrize("epochs", [-1, 4])
+def test_epochs_beyond_the_recorded_are_refused(epochs):
+    with pytest.raises(PipelineError, match=rf"^{epochs} epochs were asked for, but the ensemble recorded 0 to 3$"):
+        Dynamics([recorded(0)], LABELS).until(epochs)
+
+
+def test_reading_parameters_choose_what_is_opened(write):
+    paths = [write(f"seed {seed}.h5", seed) for seed in range(3)]
+    with ExitStack() as stack:
+        read = dynamics.open_source(stack, paths, {"until": 2, "seeds": 2, "epoch": "last"}, LABELS, "fingerprint")
+        assert (read.epochs, list(read.seeds)) == (2, [0, 1])
+        with pytest.raises(PipelineError, match=r"^4 seeds were asked for, but the ensemble has 3$"):
+            dynamics.open_source(stack, paths, {"seeds": 4}, LABELS, "fingerprint")
+
+
+@pytest.mark.parametrize(("key", "value"), [("until", -1), ("until", 1.0), ("until", True), ("seeds", 0), ("seeds", "all")])
+def test_what_is_no_number_of_epochs_or_seeds_is_refused(key, value):
+    with pytest.raises(ValueError, match="is not a number of (epochs|seeds): a whole number from"):
+        dynamics.CHECKS[key](value)
+
+
 def test_an_epoch_is_counted_from_one_or_is_the_last():
     read = Dynamics([recorded(0)], LABELS)
     assert [read.epoch_index(epoch) for epoch in (1, 2, 3, "last")] == [0, 1, 2, 2]
@@ -174,9 +221,14 @@ def test_the_file_that_does_not_fit_is_the_one_that_is_named(write, shape, what)
 @pytest.mark.parametrize(
     ("arrays", "what"),
     [
-        ({"logits": recorded(0)["logits"]}, "lacks prediction, grand, prototype_distance, training_logits"),
+        ({"logits": recorded(0)["logits"]}, "lacks prediction, initial, grand, prototype_distance, training_logits"),
         (recorded(0) | {"prediction": np.zeros((2, 5))}, r"has logits of shape \(3, 5, 4\) and prediction of shape \(2, 5\)"),
         (recorded(0) | {"grand": np.zeros((3, 5))}, r"has logits of shape \(3, 5, 4\) and grand of shape \(3, 5\)"),
+        (recorded(0) | {"initial": np.zeros((5, 3))}, r"has logits .* and initial of shape \(5, 3\)"),
+        (
+            recorded(0) | {"grand_full": np.zeros((2, 5)), "grand_full_epochs": np.array([1])},
+            r"has .* grand_full of shape \(2, 5\)",
+        ),
         (recorded(0) | {"prototype_distance": np.zeros(4)}, r"has logits .* and prototype_distance of shape \(4,\)"),
         ({name: array[0] for name, array in recorded(0).items()}, r"has logits of shape \(5, 4\)"),
     ],

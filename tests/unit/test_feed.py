@@ -10,7 +10,7 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import augment
-from pipeline_lib.learn.feed import Data, Feed, Seeds, batches
+from pipeline_lib.learn.feed import BalancedFeed, Data, Feed, Seeds, batches, feed_of
 from pipeline_lib.rng import generator
 
 CPU = torch.device("cpu")
@@ -140,3 +140,81 @@ def test_images_that_cannot_be_trained_on_are_refused(images, says):
     dataset = Dataset(images, np.arange(4) % 2, images, np.arange(4) % 2, ["a", "b"], ["", "", "", ""])
     with pytest.raises(PipelineError, match=says):
         Data(dataset, recipe(augmentation={"crop_padding": 4}), CPU)
+
+
+@pytest.fixture(scope="module")
+def unequal():
+    """50, 15 and 5 examples of three classes; the first pixel of an image is its position."""
+    labels = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [50, 15, 5]))
+    images = np.arange(N, dtype=np.uint8)[:, None, None, None].repeat(8, axis=2).repeat(8, axis=3)
+    return Data(Dataset(images, labels, images, labels, ["a", "b", "c"], [str(i) for i in labels]), still(), CPU)
+
+
+def still(**changes) -> Recipe:
+    return recipe(augmentation={}, normalise="none", balance="sampler", **changes)
+
+
+def examples(feed, kept, images, steps=5, epochs=6):
+    """The positions that are fed, one array per epoch."""
+    fed = ((torch.cat([part for part, _ in feed.epoch(kept, images, steps)]), images) for _ in range(epochs))
+    return [(255 * epoch[:, 0, 0, 0]).round().int().numpy() for epoch, _ in fed]
+
+
+def counts(data, epochs):
+    return np.array([np.bincount(data.train_labels.numpy()[epoch], minlength=data.classes) for epoch in epochs])
+
+
+def test_the_recipe_chooses_the_feed(data):
+    assert type(feed_of(data, recipe(), SEEDS)) is Feed
+    assert type(feed_of(data, recipe(balance="sampler"), SEEDS)) is BalancedFeed
+
+
+def test_every_class_has_the_same_share_of_every_epoch(unequal):
+    by_epoch = counts(unequal, examples(BalancedFeed(unequal, still(), SEEDS), np.arange(N), 70, epochs=300))
+    assert (by_epoch.sum(axis=1) == 70).all(), "an epoch has as many images as without the sampler"
+    assert set(by_epoch.ravel().tolist()) == {23, 24}
+    # one class in three has the image that cannot be divided, every one as often: 100 of 300 epochs, give or take 4 deviations
+    assert np.abs((by_epoch == 24).sum(axis=0) - 100).max() < 4 * np.sqrt(300 * 2 / 9)
+    assert (counts(unequal, examples(BalancedFeed(unequal, still(), SEEDS), np.arange(N), 69)) == 23).all()
+
+
+def test_no_example_comes_twice_before_all_of_its_class_have_come(unequal):
+    epochs = examples(BalancedFeed(unequal, still(), SEEDS), np.arange(N), 70)
+    labels = unequal.train_labels.numpy()
+    for label, size in enumerate((50, 15, 5)):
+        times = np.zeros(N, dtype=int)
+        for epoch in epochs:
+            times += np.bincount(epoch, minlength=N)
+            of_class = times[labels == label]
+            assert of_class.max() - of_class.min() <= 1, (label, size)
+
+
+def test_the_order_mixes_the_classes(unequal):
+    first = unequal.train_labels.numpy()[examples(BalancedFeed(unequal, still(), SEEDS), np.arange(N), 70)[0]]
+    assert all(len(set(part.tolist())) == 3 for part in np.array_split(first, 5))
+
+
+def test_a_class_that_was_not_kept_leaves_its_share_to_the_others(unequal):
+    kept = np.flatnonzero(unequal.train_labels.numpy() != 2)
+    assert (counts(unequal, examples(BalancedFeed(unequal, still(), SEEDS), kept, 64)) == [32, 32, 0]).all()
+    alone = np.flatnonzero(unequal.train_labels.numpy() == 2)
+    assert (counts(unequal, examples(BalancedFeed(unequal, still(), SEEDS), alone, 5)) == [0, 0, 5]).all()
+
+
+def test_an_epoch_smaller_than_the_number_of_classes_has_that_many_images(unequal):
+    assert (counts(unequal, examples(BalancedFeed(unequal, still(), SEEDS), np.arange(N), 2, 1)).sum(axis=1) == 2).all()
+
+
+def test_the_sampler_is_determined_by_its_seeds(unequal):
+    fed_by = [
+        examples(BalancedFeed(unequal, still(), seeds), np.arange(N), 70) for seeds in (SEEDS, SEEDS, Seeds(0, "training", 1))
+    ]
+    assert np.array_equal(fed_by[0], fed_by[1])
+    assert not np.array_equal(fed_by[0], fed_by[2])
+
+
+def test_repeated_examples_are_changed_anew(unequal):
+    """Else the five images of the smallest class would be five images for ever."""
+    settings = recipe(balance="sampler", normalise="none", augmentation={"rotation": 90})
+    parts = list(BalancedFeed(unequal, settings, SEEDS).epoch(np.flatnonzero(unequal.train_labels.numpy() == 2), 10, 1))
+    assert len({image.numpy().tobytes() for image in parts[0][0]}) > 5

@@ -45,6 +45,13 @@ def test_the_networks_of_the_studies_cost_what_is_known_of_them():
     assert per_image(models.build("plain18", 3, 32, 100, 0, seed=0), 3, 32).forward / 2 == pytest.approx(4.91e9, rel=0.01)
 
 
+def test_resnet32_is_that_of_its_paper():
+    """0.069 GMAC and 0.46 million parameters (He et al. 2016, table 6): shortcuts without weights."""
+    model = models.build("resnet32", 3, 32, 10, 0, seed=0)
+    assert sum(p.numel() for p in model.parameters()) == 464_154
+    assert per_image(model, 3, 32).forward / 2 == pytest.approx(0.069e9, rel=0.01)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_counting_leaves_the_network_as_it_was(training):
     model = models.build("small_cnn", 1, 8, 10, 4, seed=0).train(training)

@@ -43,6 +43,7 @@ EXPECTED = {
     "loss": [-log(0.8), 5 / 3 * log(2), log(10), -(2 * log(0.9) + log(0.3)) / 3],
     "student_teacher": [log(3 * 0.8), log(3) - 5 / 3 * log(2), log(0.3), log(3) + (2 * log(0.9) + log(0.3)) / 3],
     "grand": [1, 3, 4, 4],
+    "grand_full": [2, 5, 6, 4],
     "prototype": [1, 2, 5, 5],
 }
 PARAMETERS = {"dyn_unc": {"window": 2}}  # its default does not fit into two epochs
@@ -67,9 +68,10 @@ def test_an_earlier_epoch_can_be_asked_for():
     assert score("loss", by_hand(), epoch=1) == pytest.approx(np.full(4, log(3)), abs=1e-6)
     assert score("entropy", by_hand(), epoch=1) == pytest.approx(np.full(4, log(3)), abs=1e-6)
     assert score("grand", by_hand(), epoch=1).tolist() == [2, 2, 2, 4]
+    assert score("grand_full", by_hand(), epoch=1).tolist() == [3, 3, 3, 4]
 
 
-@pytest.mark.parametrize("name", ["el2n", "std", "pred_sum", "loss", "entropy", "grand"])
+@pytest.mark.parametrize("name", ["el2n", "std", "pred_sum", "loss", "entropy", "grand", "grand_full"])
 def test_an_epoch_that_was_not_recorded_is_refused(name):
     with pytest.raises(PipelineError, match="epoch 3 .* recorded epochs 1 to 2"):
         score(name, by_hand(), epoch=3)
@@ -115,7 +117,7 @@ def test_more_wrong_is_never_easier(name):
 
 # an example that all models get right, and one that all get wrong, always in the same way and with full confidence
 BLIND = ("flip", "forget_raw", "std", "variability", "dyn_unc", "entropy", "student_teacher")
-RECORDED = ("grand", "prototype")  # the recorder's numbers, tested with it
+RECORDED = ("grand", "grand_full", "prototype")  # the recorder's numbers, tested with it
 
 
 @pytest.mark.parametrize("name", sorted(set(EXPECTED) - set(RECORDED)))
@@ -187,7 +189,7 @@ def test_random_is_a_seeded_order_without_ties():
         ("NEEDS = 'dynamics'\ndef score(dynamics): ...", "mine.py lacks FORMULA, RANGE"),
         (
             "NEEDS = 'dynamic'\nFORMULA = RANGE = ''\ndef score(d): ...",
-            "NEEDS is 'dynamic'; accepted: dynamics, clusters, examples",
+            "NEEDS is 'dynamic'; accepted: dynamics, clusters, images, examples",
         ),
         ("def score(:", "mine.py cannot be imported: invalid syntax"),
         ("import nowhere", "mine.py cannot be imported: No module named 'nowhere'"),
@@ -211,3 +213,76 @@ def test_a_metric_file_says_what_it_is(name):
     assert "score_i" in module.__doc__
     assert "Source:" in module.__doc__ or name == "random"
     assert set(getattr(module, "CHECKS", {})) <= set(metrics.parameters(name))
+    assert getattr(module, "RECORDED", "") in ("", "end", "grand_full")
+
+
+DYNAMIC = sorted(EXPECTED)
+
+
+@pytest.mark.parametrize("name", DYNAMIC)
+def test_a_metric_until_the_last_epoch_is_the_metric(name):
+    whole = invented()
+    assert np.array_equal(score(name, whole.until(whole.epochs)), score(name, whole))
+
+
+@pytest.mark.parametrize("name", [name for name in DYNAMIC if metrics.recorded(name) != "end"])
+@pytest.mark.parametrize("until", range(5))
+def test_a_metric_of_fewer_epochs_is_that_of_a_shorter_training(name, until):
+    parameters = metrics.parameters(name)
+    if until < metrics.fewest_epochs(name, parameters):
+        return
+    long, short = invented(), invented()
+    for seed in short._seeds:
+        seed["logits"], seed["prediction"] = seed["logits"][:until], seed["prediction"][:until]
+        if not until:  # the untrained networks are the only epoch
+            seed["logits"], seed["prediction"] = seed["initial"][None], seed["initial"].argmax(axis=1)[None]
+        seed["grand"] = seed["grand"][[0, *range(1, until + 1)] if until else [0, 0]]
+        epochs = range(until + 1) if until else range(2)
+        seed["grand_full"], seed["grand_full_epochs"] = seed["grand_full"][[e if until else 0 for e in epochs]], np.array(epochs)
+    assert np.array_equal(score(name, long.until(until)), score(name, Dynamics(short._seeds, short.labels)))
+
+
+@pytest.mark.parametrize("name", DYNAMIC)
+def test_fewer_epochs_than_a_metric_needs_give_it_no_order(name):
+    """What `fewest_epochs` says is needed."""
+    fewest = metrics.fewest_epochs(name, metrics.parameters(name))
+    for until in range(fewest):
+        try:
+            found = score(name, invented().until(until))
+        except PipelineError:
+            continue
+        assert np.ptp(found) == 0
+
+
+def test_what_is_recorded_at_the_end_is_not_there_before():
+    with pytest.raises(PipelineError, match="recorded after the last epoch only, not after 2"):
+        score("prototype", invented().until(2))
+
+
+def test_a_gradient_that_was_not_recorded_is_missed_by_its_epoch():
+    few = invented()
+    for seed in few._seeds:
+        seed["grand_full"], seed["grand_full_epochs"] = seed["grand_full"][[0, 3]], np.array([0, 3])
+    assert np.array_equal(score("grand_full", few, epoch=3), score("grand_full", invented(), epoch=3))
+    assert np.array_equal(score("grand_full", few.until(3)), score("grand_full", invented(), epoch=3))
+    with pytest.raises(PipelineError, match=r"after 5 epochs was asked for, .* recorded it after 0, 3; add .*grand_full\.epochs"):
+        score("grand_full", few)
+
+
+def test_the_input_norm_by_hand():
+    images = np.zeros((2, 2, 1, 2), np.uint8)
+    images[0, 0], images[1, 0] = [[0, 255]], [[255, 255]]  # mean 3/4, variance 3/16: -sqrt 3, and three times 1/sqrt 3
+    images[:, 1] = 7  # no contrast: adds nothing
+    assert metrics.load("input_norm").score(images) == pytest.approx([(3 + 1 / 3) ** 0.5, (2 / 3) ** 0.5])
+
+
+def test_the_input_norm_is_that_of_what_networks_are_given():
+    import torch
+
+    from pipeline_lib.learn.augment import Images
+
+    images = np.random.default_rng(0).integers(0, 200, (1500, 3, 4, 5)).astype(np.uint8)
+    scaled = images / 255
+    given = Images(images, scaled.mean(axis=(0, 2, 3)), scaled.std(axis=(0, 2, 3)), torch.device("cpu"))
+    expected = given.clean(torch.arange(1500)).flatten(1).norm(dim=1)
+    assert metrics.load("input_norm").score(images) == pytest.approx(expected.numpy(), rel=1e-5)

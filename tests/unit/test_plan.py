@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from pipeline_lib.config import SWEPT, Recipe, plain
-from pipeline_lib.config.experiments import Experiments
+from pipeline_lib.config.experiments import BEYOND
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import plan as planning
 from pipeline_lib.prune import sizes
+from tests.unit.studies import experiment_section
 
 RECIPE = {
     "model": "small_cnn",
@@ -17,6 +18,7 @@ RECIPE = {
     "epochs": 12,
     "batch": 4,
 }
+PRUNING = tuple(name for name in SWEPT if name not in BEYOND)  # those of the thesis; the others have tests of their own
 SHARES = [0.2, 0.5, 0.8]
 CHANGES = {
     "sliding_window": {"starts": [0, 0.3, 0.6], "size": 0.4},
@@ -26,6 +28,9 @@ CHANGES = {
     "prune_stratified": {"shares": SHARES, "cutoffs": [0.1, 0.1, 0.1], "strata": 5},
     "clusters": {"shares": SHARES},
     "curriculum": {"begin": 0.5, "add": 0.2},
+    "score_epoch": {"shares": SHARES},
+    "seeds": {"share": 0.5},
+    "transfer": {"share": 0.5},
 }
 LABELS = np.repeat([0, 1, 2], [50, 30, 20])
 SCORE = np.random.default_rng(1).permutation(100).astype(float)  # every example has its own rank
@@ -45,7 +50,7 @@ def plan(dataset):
 
     def planned(experiment, metric="el2n", score=SCORE, recipe=None, study_seed=0, **changes):
         score = None if metric in ("random", "full") else score
-        settings = plain(getattr(Experiments(), experiment)) | {"seeds": 2} | CHANGES[experiment] | changes
+        settings = plain(experiment_section(experiment)) | {"seeds": 2} | CHANGES[experiment] | changes
         recipe = Recipe.model_validate(RECIPE | (recipe or {}))
         what = f"{experiment} of insects by {metric}"
         return planning.plan(experiment, metric, score, settings, recipe, dataset, study_seed, what)
@@ -81,6 +86,9 @@ def hardest_of_classes(numbers, score=SCORE):
         ("prune_stratified", SHARES, SHARES),
         ("clusters", SHARES, SHARES),
         ("curriculum", ["easiest", "hardest"], [NAN]),
+        ("score_epoch", SHARES, SHARES),
+        ("seeds", [0.5], [0.5]),
+        ("transfer", [0.5], [0.5]),
     ],
 )
 def test_every_point_is_planned_with_every_seed(plan, experiment, points, random):
@@ -94,7 +102,7 @@ def test_every_point_is_planned_with_every_seed(plan, experiment, points, random
 
 
 def test_this_file_plans_every_experiment_that_trains():
-    assert tuple(CHANGES) == SWEPT
+    assert tuple(CHANGES) == PRUNING
 
 
 def test_every_variant_is_planned_and_both_budgets_share_a_subset(plan):
@@ -129,9 +137,9 @@ def test_windows_at_the_ends_are_the_subsets_of_pruning_so_that_runs_are_shared(
 
 @pytest.mark.parametrize("balanced", [False, True])
 def test_random_subsets_are_the_same_in_every_experiment(plan, balanced):
-    runs = {name: plan(name, "random", balanced=[balanced]) for name in SWEPT}
+    runs = {name: plan(name, "random", balanced=[balanced]) for name in PRUNING}
     for share in SHARES:
-        subsets = [kept(runs[name], share, 1, balanced) for name in SWEPT if any(run.point == share for run in runs[name])]
+        subsets = [kept(runs[name], share, 1, balanced) for name in PRUNING if any(run.point == share for run in runs[name])]
         assert len(subsets) == (5 if share == 0.5 else 4)
         assert all(np.array_equal(subset, subsets[0]) for subset in subsets)
     # a window of 40% leaves as many as pruning 60%
@@ -171,7 +179,7 @@ def test_ties_fall_anew_for_every_seed_and_metric_and_never_outrank_a_score(plan
         assert np.bincount(TIED[kept(tied, 0.75, seed)].astype(int)).tolist() == [10, 10, 5]
 
 
-@pytest.mark.parametrize("experiment", SWEPT)
+@pytest.mark.parametrize("experiment", PRUNING)
 def test_the_same_plan_is_made_again(plan, experiment):
     first, again = plan(experiment, score=TIED), plan(experiment, score=TIED)
     for one, other in zip(first, again, strict=True):
@@ -191,6 +199,14 @@ def test_stratified_leaves_out_the_hardest_and_covers_the_rest(plan, balanced):
         fifths = np.minimum(SCORE[kept(runs, 0.5)] // 18, 4).astype(int)  # of the ranks 0..89
         assert np.bincount(fifths).tolist() == [10] * 5
     assert not np.array_equal(kept(runs, 0.5, 0, balanced), kept(runs, 0.5, 1, balanced))
+
+
+@pytest.mark.parametrize("experiment", ["score_epoch", "seeds", "transfer"])
+def test_a_score_without_any_order_is_left_out_with_a_word_where_many_scores_are_compared(plan, experiment, caplog):
+    with caplog.at_level("WARNING", logger="pipeline"):
+        assert plan(experiment, "flip_at_2", np.ones(100)) == []
+    assert f"{experiment} of insects by flip_at_2: every example has the same score (1): left out" in caplog.text
+    assert np.array_equal(kept(plan(experiment), 0.5), kept(plan("prune_easiest"), 0.5)), "any other prunes as everywhere"
 
 
 def grows(epochs, **settings):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pipeline_lib import dynamics, storage
-from pipeline_lib.config import Recipe
+from pipeline_lib.config import GrandFull, Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn import models
 from pipeline_lib.learn.embed import distance_to_class_mean, embed, gradient_norm
@@ -62,6 +62,7 @@ def test_every_array_has_its_shape_and_type(recorded):
     assert shapes == {
         "logits": ((EPOCHS, TRAIN, 3), np.float16),
         "prediction": ((EPOCHS, TRAIN), np.int16),
+        "initial": ((TRAIN, 3), np.float16),
         "grand": ((EPOCHS + 1, TRAIN), np.float32),
         "prototype_distance": ((TRAIN,), np.float32),
         "training_logits": ((EPOCHS, TRAIN, 2), np.float32),
@@ -76,6 +77,21 @@ def test_logits_are_the_clean_ones_of_the_final_model(data, recorded):
     right = recorded.arrays["prediction"] == data.train_labels.numpy()
     assert recorded.curves["train_accuracy"] == pytest.approx(right.mean(axis=1))
     assert np.isnan(recorded.curves["validation_loss"]).all()
+
+
+def test_the_logits_before_the_first_step_are_kept(data, recorded):
+    untrained = predict(build(data, recipe(), SEEDS), data.train, recipe())
+    assert np.array_equal(recorded.arrays["initial"], untrained.half().numpy())
+
+
+def test_whole_gradients_are_kept_after_the_epochs_named(data, recorded):
+    section = GrandFull(epochs=[3, 0], layers=["fc"])
+    full = record(data, recipe(), SEEDS, grand_full=section).arrays
+    assert full["grand_full_epochs"].tolist() == [3, 0]
+    assert full["grand_full"].dtype == np.float32
+    assert full["grand_full"] == pytest.approx(recorded.arrays["grand"][[3, 0]], rel=1e-4), "the last layer alone: the closed form"
+    for name, array in recorded.arrays.items():
+        assert np.array_equal(array, full[name]), "and nothing else is changed by it"
 
 
 def test_logits_too_large_for_half_precision_stay_finite(data, monkeypatch):

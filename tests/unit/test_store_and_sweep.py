@@ -1,13 +1,17 @@
 """Runs are identified by what they are, and trained once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from pipeline_lib.config import Recipe
+from pipeline_lib.confusion import from_text
 from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.errors import Diverged
 from pipeline_lib.prune.plan import Planned
-from pipeline_lib.prune.store import CURVE, FIELDS, RunStore, identity
+from pipeline_lib.prune.store import CURVE, FIELDS, VALIDATED, RunStore, identity
 from pipeline_lib.prune.sweep import TIMES, Trainer, sweep
 
 CPU = torch.device("cpu")
@@ -101,15 +105,33 @@ def test_the_same_training_is_done_once(trainer):
 def test_a_row_holds_the_point_the_run_and_its_classes(trainer):
     table = sweep(trainer, [Planned(0.5, 3, np.array([0, 1, 2, 4, 6, 8, 10, 12]), balanced=True, budget="steps")], "")
     assert list(table.columns) == [
-        *("point", "balanced", "budget", "seed", "kept", "steps", "accuracy", "seconds", "flops", "run"),
+        *("point", "balanced", "budget", "seed", "kept", "steps", "accuracy", "balanced_accuracy"),
+        *("seconds", "flops", "run"),
         *("images", "data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds", "peak_flops_per_second"),
-        *("accuracy_dark", "accuracy_bright", "kept_dark", "kept_bright"),
+        *("accuracy_dark", "accuracy_bright", "kept_dark", "kept_bright", "confusion"),
     ]
     row = table.iloc[0]
     assert (row["point"], row["balanced"], row["budget"], row["seed"]) == (0.5, True, "steps", 3)
     assert (row["kept"], row["kept_dark"], row["kept_bright"]) == (8, 7, 1)
     assert row["steps"] == 2 * 40 / 8, "as many as on all data"
+    found = from_text(row["confusion"])
+    assert found.sum(axis=1).tolist() == [5, 5]
+    assert (np.diag(found) / 5).tolist() == [row["accuracy_dark"], row["accuracy_bright"]]
+    assert row["balanced_accuracy"] == pytest.approx(row["accuracy"])
     assert row["accuracy"] == pytest.approx((row["accuracy_dark"] + row["accuracy_bright"]) / 2), "five test images each"
+
+
+def test_the_drawn_test_set_is_told_beside_the_whole_one(tiny, tmp_path):
+    drawn = replace(tiny, test_drawn=np.array([0, 2, 4, 7]))
+    trainer = Trainer(drawn, "drawn", Recipe.model_validate(RECIPE), "code", 0, CPU, RunStore(tmp_path / "drawn"))
+    table = sweep(trainer, [Planned(0.5, 0, HALF)], "")
+    assert table.columns[-4:].tolist() == ["drawn_accuracy", "drawn_balanced_accuracy", "confusion", "drawn_confusion"]
+    row = table.iloc[0]
+    whole, part = from_text(row["confusion"]), from_text(row["drawn_confusion"])
+    assert (whole.sum(axis=1).tolist(), part.sum(axis=1).tolist()) == ([5, 5], [3, 1])
+    assert row["drawn_accuracy"] == np.trace(part) / 4
+    assert row["drawn_balanced_accuracy"] == pytest.approx((part[0, 0] / 3 + part[1, 1]) / 2)
+    assert sweep(trainer, [Planned(0.5, 0, HALF)], "").equals(table), "the store has kept all of it"
 
 
 def test_a_curve_ends_with_the_accuracy_of_the_run(trainer):
@@ -202,3 +224,86 @@ def test_a_run_that_lacks_a_field_of_today_is_not_taken(stored, missing):
     path.unlink()
     store.put(dict.fromkeys(set(FIELDS) - {missing}, 1) | {"identity": "abcd"})
     assert store.get("abcd") is None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# recipes that are varied
+
+
+def varied(point, seed=0, held_out=True, **changes):
+    """A training by a changed recipe, followed on the last ten examples."""
+    recipe = Recipe.model_validate(RECIPE | changes)
+    return Planned(point, seed, np.arange(30) if held_out else ALL, recipe=recipe, held_out=np.arange(30, 40) if held_out else None)
+
+
+def test_a_changed_recipe_is_another_training_and_the_same_one_is_not(trainer):
+    own = trainer.run(Planned(0.5, 0, ALL))
+    assert trainer.run(varied("none", held_out=False)) == own, "the plain recipe on all data"
+    assert trainer.run(varied(16, held_out=False, batch=16))["identity"] != own["identity"]
+    assert trainer.trained == 2
+
+
+def test_a_followed_run_keeps_its_losses_and_what_it_got_right_at_the_end(trainer):
+    run = trainer.run(varied("a", epochs=3))
+    assert len(run["train_loss"]) == len(run["validation_loss"]) == 3
+    dark, bright = run["validation_class_accuracy"]
+    assert run["validation_accuracy"] == pytest.approx((dark + bright) / 2), "five held-out examples each"
+    assert run["kept"] == 30
+    assert set(run) >= {*FIELDS, *VALIDATED}
+
+
+def test_following_on_held_out_examples_changes_nothing_in_the_training(trainer):
+    plain = trainer.run(Planned(0.5, 0, np.arange(30)))
+    followed = trainer.run(varied("a"))
+    assert trainer.trained == 2, "the first lacks what the second is asked for"
+    assert {name: value for name, value in without_time(followed).items() if name not in VALIDATED} == without_time(plain)
+    assert trainer.run(Planned(0.5, 0, np.arange(30))) == followed
+    assert trainer.trained == 2
+
+
+def test_held_out_accuracy_and_loss_are_those_of_the_final_model(tiny):
+    from pipeline_lib.learn.feed import Data, Seeds
+    from pipeline_lib.learn.train import loss_and_accuracy, predict, train
+    from pipeline_lib.prune.validate import Validation
+
+    recipe, held_out = Recipe.model_validate(RECIPE), np.arange(30, 40)
+    data = Data(tiny, recipe, CPU)
+    watching = Validation(data, recipe, held_out)
+    done = train(data, np.arange(30), recipe, Seeds(0, "training", 0), after_epoch=watching.after_epoch)
+    logits = predict(done.model, data.train, recipe, torch.from_numpy(held_out))
+    loss, accuracy = loss_and_accuracy(logits, data.train_labels[held_out])
+    assert watching.found()["validation_loss"][-1] == loss
+    assert watching.found()["validation_accuracy"] == pytest.approx(accuracy)
+    again = Validation(data, recipe, held_out)
+    again.restore(watching.state())
+    assert again.found()["validation_loss"] == watching.found()["validation_loss"], "across an interruption"
+
+
+def test_rows_of_varied_runs_hold_held_out_accuracies_and_losses_of_as_many_epochs_as_each_has(trainer):
+    table = sweep(trainer, [varied(1, epochs=1), varied(2, epochs=2)], "")
+    assert list(table.columns[-9:]) == [
+        *("validation_accuracy", "validation_balanced_accuracy", "validation_accuracy_dark", "validation_accuracy_bright"),
+        *("train_loss_1", "validation_loss_1", "diverged", "train_loss_2", "validation_loss_2"),
+    ]
+    assert table["validation_loss_2"].isna().tolist() == [True, False]
+    assert table["diverged"].tolist() == [False, False]
+
+
+def test_a_value_at_which_training_diverges_is_told_and_the_others_are_trained(trainer):
+    wild = {"model": "one_conv", "optimiser": {"name": "sgd", "lr": 1e20}, "normalise": "none"}
+    table = sweep(trainer, [varied("wild", **wild), varied("mild")], "")
+    assert table["diverged"].tolist() == [True, False]
+    assert table["accuracy"].isna().tolist() == [True, False]
+    assert table["kept"].tolist() == [30, 30]
+    with pytest.raises(Diverged, match="training diverged"):
+        trainer.run(varied("wild", **wild))
+
+
+def test_each_recipe_sees_the_images_as_it_normalises_them(new_trainer):
+    """Trained one after the other by one trainer, or each by a fresh one."""
+    changes = ({"normalise": "none"}, {}, {"normalise": {"mean": [0.1], "std": [2.0]}})
+    together = new_trainer("together")
+    runs = [together.run(varied(number, **change)) for number, change in enumerate(changes)]
+    alone = [new_trainer(f"alone{number}").run(varied(number, **change)) for number, change in enumerate(changes)]
+    assert [without_time(run) for run in runs] == [without_time(run) for run in alone]
+    assert len({run["train_loss"][0] for run in runs}) == 3

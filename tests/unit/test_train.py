@@ -268,7 +268,16 @@ def test_accuracy_overall_and_of_each_class(stripes):
 
     three = Dataset(**(vars(stripes) | {"class_names": ["rows", "columns", "none"]}))
     share = float((stripes.test_labels == 0).mean())
-    assert accuracies(Always(), Data(three, recipe(), CPU), recipe()) == (pytest.approx(share), [1.0, 0.0, None])
+    zeros, ones = np.bincount(stripes.test_labels).tolist()
+    tested = accuracies(Always(), Data(three, recipe(), CPU), recipe())
+    assert (tested.accuracy, tested.class_accuracy) == (pytest.approx(share), [1.0, 0.0, None])
+    assert tested.confusion.tolist() == [[zeros, 0, 0], [ones, 0, 0], [0, 0, 0]]
+    assert tested.drawn is None
+    drawn = Dataset(**(vars(three) | {"test_drawn": np.array([0, 1, 2])}))
+    tested = accuracies(Always(), Data(drawn, recipe(), CPU), recipe())
+    assert tested.confusion.sum() == zeros + ones, "the drawn test set comes on top"
+    counts = np.bincount(stripes.test_labels[:3], minlength=3)
+    assert tested.drawn.tolist() == [[counts[0], 0, 0], [counts[1], 0, 0], [0, 0, 0]]
 
 
 def test_too_few_examples_are_refused(stripes):

@@ -58,6 +58,24 @@ def test_a_damaged_file_is_named_with_its_cure(tree, capsys, path, damage):
     assert total == "5 files checked, 1 bad, 0 left over"
 
 
+@pytest.mark.parametrize("damage", ["cut", "another"])
+def test_a_network_in_the_run_store(tree, capsys, damage):
+    store = RunStore("results/d/runs")
+    store.put_model("abcd", {"fc.weight": np.ones(3)})
+    assert main([]) == 0
+    assert lines(capsys) == ["6 files checked, 0 bad, 0 left over"]
+    path = tree / "results/d/runs/ab/abcd.model.h5"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:-1])
+    else:
+        path.rename(path.with_name("abce.model.h5"))
+    assert main([]) == 1
+    [found, _] = lines(capsys)
+    name, fault = {"cut": ("abcd", "damaged or cut short"), "another": ("abce", "is the network of another run")}[damage]
+    assert found.startswith(f"results/d/runs/ab/{name}.model.h5: {fault}")
+    assert found.endswith("the next attack trains it again")
+
+
 def test_scores_of_another_data_set(tree, capsys):
     scores.write(SCORES, np.arange(6.0), {"dataset": "another"})
     assert main(["results"]) == 1

@@ -36,8 +36,8 @@ CODE = {
     "words of an error": ("storage.py", "no space left on the disk while writing", "the disk is full", set()),
     "testing of a trained model": (
         "learn/train.py",
-        "return float(right.mean()), [",
-        "return 1 * float(right.mean()), [",
+        "return Tested(confusion.accuracy(found),",
+        "return Tested(1 * confusion.accuracy(found),",
         SEEDS | {"score el2n", "score forget", "score forget_raw"} | SWEEPS | BASELINES | DRAW,
     ),
     "recorder": ("learn/record.py", "clean.argmax(dim=1).to(", "(1 * clean).argmax(dim=1).to(", SEEDS | DYNAMICS),

@@ -123,8 +123,8 @@ rule draw_reliability:
 
 rule draw_noise_detection:
     input:
-        dataset=lambda w: f"data/{noisy_twin(w.dataset)}/dataset.h5",
-        scores=lambda w: score_files(noisy_twin(w.dataset)),
+        dataset=lambda w: f"data/{with_wrong_labels(w.dataset)}/dataset.h5",
+        scores=lambda w: score_files(with_wrong_labels(w.dataset)),
     output:
         table="results/{dataset}/noise_detection.csv",
         figure="results/{dataset}/noise_detection.png",
@@ -137,10 +137,10 @@ rule draw_noise_detection:
         runtime=light_minutes,
     params:
         metrics=list(study.metrics),
-        noisy=lambda w: noisy_twin(w.dataset),
+        noisy=lambda w: with_wrong_labels(w.dataset),
         study_seed=study.seed,
         code=code("draw_noise_detection"),
-        upstream=lambda w: scores_lineage(noisy_twin(w.dataset)),
+        upstream=lambda w: scores_lineage(with_wrong_labels(w.dataset)),
         origins=lambda w, input: origins_of(input),
     message:
         "Measure how well the metrics find wrong labels of {wildcards.dataset}"

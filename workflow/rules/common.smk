@@ -21,8 +21,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join([PROJECT, *filter(None, [os.environ.g
 from pipeline_lib import demand, fingerprint
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
-from pipeline_lib.config import BASELINES, NAME, SWEPT, Cifar, Derived, parse_study, plain
-from pipeline_lib.data.count import class_counts
+from pipeline_lib.config import BASELINES, NAME, SWEPT, VARIED, Cifar, Derived, parse_study, plain
+from pipeline_lib.data import imbalance
+from pipeline_lib.data.count import class_counts, class_names
 from pipeline_lib.data.shape import image_shape
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
@@ -106,6 +107,12 @@ def recipe(dataset, purpose):
     return values | {"epochs": study.ensemble_of(dataset).epochs} if purpose == "scoring" else values
 
 
+def grand_full(dataset):
+    """When the ensemble records whole gradients, and of which layers; None: never."""
+    section = study.ensemble_of(dataset).grand_full
+    return plain(section) if section else None
+
+
 def ensemble_seeds(dataset):
     dataset_section(dataset)  # names the accepted ones if there is no such data set
     return range(study.ensemble_of(dataset).seeds)
@@ -152,7 +159,29 @@ def source_stamp(dataset):
     return None
 
 
+@functools.cache
+def names_of(dataset):
+    """The names of the classes; None if only reading the source can tell."""
+    section = dataset_section(dataset)
+    base = names_of(section.base) if isinstance(section, Derived) else None
+    return class_names(source_kind(dataset), source_settings(dataset), base)
+
+
+def check_imbalance(dataset):
+    """What the base cannot give is said before any job runs, where its classes and their sizes are known."""
+    section = dataset_section(dataset)
+    if not isinstance(section, Derived) or section.imbalance is None:
+        return
+    names, counts = names_of(section.base), examples_of(section.base)
+    if names and counts and len(names) == len(counts):
+        try:
+            imbalance.kept(plain(section.imbalance), dict(zip(names, counts)), f"datasets.{dataset}.imbalance")
+        except PipelineError as error:
+            raise WorkflowError(str(error)) from None
+
+
 def dataset_inputs(wildcards):
+    check_imbalance(wildcards.dataset)
     settings = source_settings(wildcards.dataset)
     return {name: settings[key] for name, key in (("archive", "archive"), ("base", "base_file")) if key in settings}
 
@@ -185,7 +214,9 @@ def sources_of(dataset, metric):
             fewest, seeds = metric_files.fewest_seeds(study.metric_function(metric)), len(ensemble_seeds(dataset))
             if seeds < fewest:
                 raise WorkflowError(f"metrics.{metric}: needs at least {fewest} ensemble seeds, {dataset} has {seeds}")
-            return ensemble_files(dataset)
+            return ensemble_files(study.scored_by(dataset, metric))
+        case "images":
+            return [f"data/{dataset}/dataset.h5"]
         case "clusters":
             return [f"results/{dataset}/features/swav.h5", clusters_file(dataset, metric)]
     return []
@@ -197,10 +228,13 @@ DOUBTS = {"threshold": "threshold_votes", "lead": "belief"}
 
 def sweep_scores(wildcards):
     """What a sweep chooses by: scores, doubted labels, or nothing."""
-    dataset, metric = wildcards.dataset, wildcards.metric
-    if metric in BASELINES:
+    return chosen_by(wildcards.dataset, wildcards.experiment, wildcards.metric)
+
+
+def chosen_by(dataset, experiment, metric):
+    if metric in BASELINES or experiment in VARIED:
         return {}
-    if wildcards.experiment == "relabel":
+    if experiment == "relabel":
         return {"flags": f"results/{dataset}/{DOUBTS[metric]}.csv"} if metric in DOUBTS else {}
     return {"scores": f"results/{dataset}/scores/{metric}.h5"}
 
@@ -223,6 +257,18 @@ def drawn_metrics(dataset, experiment):
 
 
 @functools.cache
+def sweep_variants(dataset, experiment, metric):
+    """The recipes that an experiment tries where the metric's name says what it varies; none if it varies the subset."""
+    experiment_settings(dataset, experiment)  # says so if there is no such data set, or the experiment is off
+    if experiment not in VARIED:
+        return []
+    varied = study.variants(dataset, experiment)
+    if metric not in varied:
+        raise WorkflowError(f"{experiment} of {dataset} does not vary {metric!r}; it varies {one_of(varied)}")
+    return [{"point": point, "recipe": plain(values)} for point, values in varied[metric].items()]
+
+
+@functools.cache
 def examples_of(dataset):
     """The number of training examples of each class; None if only reading the source can tell."""
     section = dataset_section(dataset)
@@ -236,6 +282,13 @@ def check_sizes(dataset, experiment):
     counts, metrics = examples_of(dataset), study.swept_metrics(dataset, experiment)
     what = f"{experiment} of {dataset} by {', '.join(metrics)}"
     try:
+        if experiment in VARIED:
+            for metric in metrics:
+                batches = {
+                    each["point"]: each["recipe"]["batch"] for each in sweep_variants(dataset, experiment, metric)
+                }
+                sizes.check_varied(settings, batches, counts, f"{experiment} of {dataset} by {metric}")
+            return
         sizes.check(experiment, settings, values["epochs"], values["batch"], counts and sum(counts), what)
     except PipelineError as error:
         raise WorkflowError(str(error)) from None
@@ -269,6 +322,15 @@ def noisy_twin(dataset):
     return noisy
 
 
+def with_wrong_labels(dataset):
+    """The data set whose known wrong labels the scores are tested on: the twin, or the data set itself."""
+    return (
+        study.wrong_labels_of(dataset)
+        if dataset in study.datasets and study.wrong_labels_of(dataset)
+        else noisy_twin(dataset)
+    )
+
+
 def wrong_share(dataset):
     return study.datasets[noisy_twin(dataset)].flip_labels
 
@@ -282,13 +344,14 @@ def report_figures(dataset):
     dataset_section(dataset)
     optional = [name for names in OPTIONAL_FIGURES for name in names(dataset)]
     area = [] if area_shares_lacking(dataset) else ["area"]
-    noise = ["label_noise", "noise_detection"] if study.experiments_of(dataset).label_noise.noisy else []
+    twin = ["label_noise"] if study.experiments_of(dataset).label_noise.noisy else []
+    noise = [*twin, *(["noise_detection"] if study.wrong_labels_of(dataset) else [])]
     examples = [f"examples/{metric}" for metric in study.metrics if metric not in BASELINES]
     return [
         *("augmentations", "distributions", "reliability", "correlation_pearson", "correlation_spearman"),
         *("data_map", "tsne", "elbow", *examples),
         *("sliding_window", "prune_fixed", "prune_easiest", *area, "prune_hardest", "prune_stratified"),
-        *("clusters", "curriculum", *noise, "cost", *optional),
+        *("clusters", "curriculum", *noise, "confusion", "cost", *optional),
     ]
 
 

@@ -62,38 +62,20 @@ def noise_kinds(dataset):
             "dataset": f"data/{kind}/dataset.h5",
             "votes": f"results/{kind}/threshold_votes.csv",
             "belief": f"results/{kind}/belief.csv",
-            "scores": dict(zip(detectors(), detector_files(kind), strict=True)),
+            "dynamics": ensemble_files(kind),
         }
         for kind in kinds
     }
 
 
-def detectors():
-    """The metrics whose scores stand beside the cut-off: those of the ensemble, which cost nothing more."""
-    return [metric for metric in study.metrics if needs(metric) == "dynamics"]
-
-
-def detector_files(dataset):
-    return [f"results/{dataset}/scores/{metric}.h5" for metric in detectors()]
-
-
 def noise_kind_inputs(wildcards):
     kinds = noise_kinds(wildcards.dataset).values()
-    return [
-        path
-        for files in kinds
-        for path in (files["dataset"], files["votes"], files["belief"], *files["scores"].values())
-    ]
+    return [path for files in kinds for path in (files["dataset"], files["votes"], files["belief"], *files["dynamics"])]
 
 
 def noise_kinds_lineage(dataset):
     return [
-        [
-            votes_step(kind).lineage,
-            belief_step(kind).lineage,
-            [score_step(kind, metric).lineage for metric in detectors()],
-        ]
-        for kind in noise_kinds(dataset)
+        [votes_step(kind).lineage, belief_step(kind).lineage, ensemble_lineage(kind)] for kind in noise_kinds(dataset)
     ]
 
 
@@ -113,6 +95,7 @@ rule train_threshold:
     params:
         recipe=lambda w: threshold_recipe(w.dataset),
         purpose="threshold",
+        grand_full=None,
         caveat=lambda w: study.rate_drops(w.dataset),
         study_seed=study.seed,
         code=code("train_seed"),
@@ -193,8 +176,9 @@ rule draw_noise_cutoff:
         runtime=light_minutes,
     params:
         kinds=lambda w: noise_kinds(w.dataset),
+        metrics=dynamics_metrics(),
         study_seed=study.seed,
-        code=code("draw_noise_cutoff"),
+        code=code("draw_noise_cutoff", *map(metric_module, dynamics_metrics())),
         upstream=lambda w: noise_kinds_lineage(w.dataset),
         origins=lambda w, input: origins_of(input),
     message:

@@ -29,9 +29,7 @@ def landscape_source(dataset, experiment):
 
 def landscape_step(dataset, experiment, script, number):
     settings, values = landscape_settings(dataset, experiment), landscape_recipe(dataset, experiment)
-    return step(
-        [study.seed, settings, values, int(number)], code(script), landscape_source(dataset, experiment)
-    )
+    return step([study.seed, settings, values, int(number)], code(script), landscape_source(dataset, experiment))
 
 
 @functools.cache

@@ -17,6 +17,7 @@ rule train_seed:
     params:
         recipe=lambda w: recipe(w.dataset, "scoring"),
         purpose="scoring",
+        grand_full=lambda w: grand_full(w.dataset),
         study_seed=study.seed,
         code=code("train_seed"),
         upstream=lambda w: data_step(w.dataset).lineage,

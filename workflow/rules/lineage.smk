@@ -32,7 +32,8 @@ def data_code(dataset):
 
 @functools.cache
 def dynamics_step(dataset, seed):
-    return step([study.seed, recipe(dataset, "scoring"), int(seed)], code("train_seed"), data_step(dataset))
+    settings = [study.seed, recipe(dataset, "scoring"), int(seed), grand_full(dataset)]
+    return step(settings, code("train_seed"), data_step(dataset))
 
 
 def ensemble_steps(dataset):
@@ -73,7 +74,7 @@ def score_sources(dataset, metric):
     """The steps whose results a metric reads."""
     match needs(metric):
         case "dynamics":
-            return ensemble_steps(dataset)
+            return ensemble_steps(study.scored_by(dataset, metric))
         case "clusters":
             parameters = study.metric_parameters(metric)
             return [clusters_step(dataset, parameters["features"], parameters["k"])]
@@ -95,7 +96,7 @@ def score_step(dataset, metric):
 
 
 # what a sweep does not use of its experiment's section: the metrics' names, and what belongs to scores where there are none
-UNUSED = {"metrics", "k", "features", "by"}
+UNUSED = {"metrics", "k", "features", "by", "epochs", "numbers", "datasets"}
 UNUSED_BY_RANDOM = UNUSED | {"starts", "strata", "cutoffs"}
 
 
@@ -103,13 +104,15 @@ def sweep_settings(dataset, experiment, metric):
     settings = experiment_settings(dataset, experiment)
     if metric == "full":
         return {"seeds": settings["seeds"]}
+    if experiment in VARIED:  # what is tried stands in the recipes
+        return {k: settings[k] for k in ("seeds", "validation") if k in settings}
     unused = UNUSED_BY_RANDOM if metric == "random" else UNUSED
     return {k: v for k, v in settings.items() if k not in unused}
 
 
 def sweep_source(dataset, experiment, metric):
     """The step whose result a sweep chooses by."""
-    if metric in BASELINES:
+    if metric in BASELINES or experiment in VARIED:
         return data_step(dataset)
     if experiment == "relabel":
         return {"threshold": votes_step, "lead": belief_step, "truth": data_step}[metric](dataset)
@@ -118,7 +121,8 @@ def sweep_source(dataset, experiment, metric):
 
 @functools.cache
 def sweep_step(dataset, experiment, metric):
-    settings = [study.seed, sweep_settings(dataset, experiment, metric), recipe(dataset, "training")]
+    recipes = sweep_variants(dataset, experiment, metric) or recipe(dataset, "training")
+    settings = [study.seed, sweep_settings(dataset, experiment, metric), recipes]
     return step(settings, code("sweep"), sweep_source(dataset, experiment, metric))
 
 

@@ -18,6 +18,7 @@ rule sweep:
     params:
         settings=lambda w: sweep_settings(w.dataset, w.experiment, w.metric),
         recipe=lambda w: recipe(w.dataset, "training"),
+        variants=lambda w: sweep_variants(w.dataset, w.experiment, w.metric),
         study_seed=study.seed,
         runs=lambda w: f"results/{w.dataset}/runs",
         training_code=fingerprint.code("pipeline_lib.learn.train"),

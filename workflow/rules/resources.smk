@@ -43,6 +43,9 @@ def cluster_demand(dataset, k):
 @functools.cache
 def sweep_demand(dataset, experiment, metric):
     settings = sweep_settings(dataset, experiment, metric)
+    recipes = [variant["recipe"] for variant in sweep_variants(dataset, experiment, metric)]
+    if recipes:
+        return demand.varying(study.cluster, size_of(dataset), recipes, DEVICE, settings)
     return demand.sweeping(
         study.cluster, size_of(dataset), recipe(dataset, "training"), DEVICE, experiment, metric, settings
     )

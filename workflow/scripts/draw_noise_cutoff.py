@@ -3,25 +3,28 @@
 import numpy as np
 import pandas as pd
 
-from pipeline_lib import scores, storage
+from pipeline_lib import metrics, scores, storage
 from pipeline_lib.analyse.belief import read_beliefs
 from pipeline_lib.analyse.cutoffs import rows_of_flags, rows_of_scores
 from pipeline_lib.analyse.noise import detect
 from pipeline_lib.analyse.threshold import DOUBTED, read_votes
-from pipeline_lib.data.dataset import read_corruption
+from pipeline_lib.data.dataset import read_truth
 from pipeline_lib.draw import cutoffs, style
 from pipeline_lib.job import job
 
 with job(snakemake.log[0], snakemake.params.origins) as log:
     params, tables = snakemake.params, []
     for kind, files in params.kinds.items():
-        wrong, fingerprint = read_corruption(files["dataset"])
+        labels, wrong, fingerprint = read_truth(files["dataset"])
         voted, believed = read_votes(files["votes"], len(wrong)), read_beliefs(files["belief"], len(wrong))
         flags = {"threshold": voted[DOUBTED].to_numpy(), "lead": believed["likely_mislabelled"].to_numpy()}
         tables.append(
             rows_of_flags(kind, {by: np.asarray(flag, dtype=bool) for by, flag in flags.items()}, wrong, params.study_seed)
         )
-        known = {metric: scores.read(path, fingerprint, len(wrong)) for metric, path in files["scores"].items()}
+        known = {}
+        for metric, settings in params.metrics.items():
+            module, values = metrics.load(settings["function"]), settings["parameters"]
+            known[metric] = scores.compute(metric, module, values, files["dynamics"], labels, fingerprint, params.study_seed)
         known |= {f"threshold {margins} AUM": -voted[f"aum_{margins}"].to_numpy() for margins in ("training", "clean")}
         tables.append(rows_of_scores(kind, detect(known, wrong, params.study_seed)))
     table = pd.concat(tables)

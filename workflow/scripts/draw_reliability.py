@@ -2,8 +2,8 @@
 
 from contextlib import ExitStack
 
-from pipeline_lib import dynamics, metrics, storage
-from pipeline_lib.analyse.reliability import table
+from pipeline_lib import dynamics, storage
+from pipeline_lib.analyse.reliability import scored_by_seeds, table
 from pipeline_lib.data.dataset import read_labels
 from pipeline_lib.draw import reliability, style
 from pipeline_lib.job import job
@@ -12,12 +12,7 @@ with job(snakemake.log[0], snakemake.params.origins), ExitStack() as stack:
     params = snakemake.params
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
     ensemble = dynamics.open_source(stack, list(snakemake.input.dynamics), {}, labels, fingerprint)
-
-    def score_of(settings):
-        score = metrics.load(settings["function"]).score
-        return lambda seeds: score(ensemble.subset(seeds), **settings["parameters"])
-
-    scored_by = {metric: score_of(settings) for metric, settings in params.metrics.items()}
+    scored_by = {metric: scored_by_seeds(ensemble, settings) for metric, settings in params.metrics.items()}
     found = table(scored_by, len(ensemble.seeds), params.splits, params.study_seed)
     style.save(reliability.draw(found, snakemake.wildcards.dataset), snakemake.output.figure)
     storage.write_csv(snakemake.output.table, found)

@@ -11,6 +11,7 @@ from pipeline_lib.prune import flags
 from pipeline_lib.prune.plan import WITH_CURVE, plan
 from pipeline_lib.prune.store import RunStore
 from pipeline_lib.prune.sweep import Trainer, sweep
+from pipeline_lib.prune.vary import vary
 
 with job(snakemake.log[0], snakemake.params.origins) as log:
     params, experiment, metric = snakemake.params, snakemake.wildcards.experiment, snakemake.wildcards.metric
@@ -22,7 +23,10 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     title = f"{experiment} of {snakemake.wildcards.dataset} by {metric}"
     if experiment == "relabel" and metric != "full":
         score = flags.read(metric, snakemake.input.get("flags"), dataset, title).astype(float)
-    planned = plan(experiment, metric, score, params.settings, recipe, dataset, params.study_seed, title)
+    if params.variants:
+        planned = vary(params.variants, params.settings, dataset, params.study_seed, title)
+    else:
+        planned = plan(experiment, metric, score, params.settings, recipe, dataset, params.study_seed, title)
     device, store = devices.choose(snakemake.config.get("device", "auto")), RunStore(params.runs)
     seconds = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)
     trainer = Trainer(dataset, fingerprint, recipe, params.training_code, params.study_seed, device, store, seconds)

@@ -3,7 +3,7 @@
 import time
 
 from pipeline_lib import fingerprint, resume
-from pipeline_lib.config import CHECKPOINT_SECONDS, Recipe
+from pipeline_lib.config import CHECKPOINT_SECONDS, GrandFull, Recipe
 from pipeline_lib.data import threshold
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
@@ -23,16 +23,19 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
         dataset = threshold.with_threshold_class(dataset, chosen)
         if params.caveat:
             log.warning("%s", params.caveat)
-    identity = fingerprint.value(
-        images, params.upstream, params.recipe, params.study_seed, params.code, params.purpose, seed, device.type
-    )
+    settings = [params.recipe, params.grand_full, params.study_seed, params.purpose, seed]
+    identity = fingerprint.value(images, params.upstream, settings, params.code, device.type)
     if not resume.take_back(output, identity):
         recipe = Recipe.model_validate(params.recipe)
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
         peak = speed.peak(device, recipe.precision)
-        recorded = record(Data(dataset, recipe, device), recipe, Seeds(params.study_seed, params.purpose, seed), checkpoint)
+        full = GrandFull.model_validate(params.grand_full) if params.grand_full else None
+        seeds = Seeds(params.study_seed, params.purpose, seed)
+        recorded = record(Data(dataset, recipe, device), recipe, seeds, checkpoint, full)
         trained = recorded.trained
         trained.speed.io_seconds += reading
+        # a pass with gradients counts as three
+        passes = recipe.epochs + 1 + 3 * len(full.epochs if full else [])
         attrs = {
             "dataset": images,
             "origin": params.origin,
@@ -44,7 +47,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             "device": devices.name(device),
             "seconds": trained.seconds,
             "recording_seconds": recorded.seconds,
-            "recording_flops": trained.forward_flops * len(dataset.train_labels) * (recipe.epochs + 1),
+            "recording_flops": trained.forward_flops * len(dataset.train_labels) * passes,
             **trained.speed.record(peak),
         }
         begin = time.perf_counter()

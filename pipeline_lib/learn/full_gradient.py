@@ -1,0 +1,147 @@
+"""The norm of each example's own gradient, over all chosen layers, from one pass forwards and one backwards for many examples.
+
+In evaluation mode no example has an influence on another, so the gradient of the summed loss in what a layer puts out holds one
+example's gradient in every row. From it and from what entered the layer follows the norm of the example's gradient in the
+layer's weights, which are themselves never differentiated:
+
+    linear       g (O), a (I)          || g a^T ||^2 = |g|^2 |a|^2
+    convolution  G (O, P), A (P, I K)  || G A ||^2, by the product itself, or as sum of (G^T G) * (A A^T), whichever is cheaper
+    batch norm   g (O, P), x (O, P)    a scale and a shift per channel: sums over the P positions
+
+with P positions, K weights of the kernel per channel, I channels in and O out. What is kept of an example is freed as the pass
+backwards goes. Source: Goodfellow 2015 (linear layers); Rochette et al. 2019 and Bu et al. 2022 (convolutions, the choice).
+"""
+
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from pipeline_lib.errors import PipelineError, one_of
+from pipeline_lib.learn.augment import Images
+
+# what a chunk may hold (chosen): on a CPU small enough for its caches to help, on a GPU large enough to keep it busy
+CHUNK_BYTES = {"cpu": 2**27, "cuda": 2**32}
+WORKSPACE = 3  # times what the layers are given: their gradients, and copies inside one layer
+
+
+def gradient_norms(
+    model: nn.Module, images: Images, labels: torch.Tensor, layers: Sequence[str] | str = "all", chunk: int | None = None
+) -> torch.Tensor:
+    """Return the norm of each example's gradient of the cross-entropy; clean images, evaluation mode, single precision.
+
+    Args:
+        model: any network of ours; it is left in evaluation mode.
+        images: N of them, on the model's device.
+        labels: (N,) int64.
+        layers: "all", or patterns of module names such as "fc" or "layer4.*".
+        chunk: examples at a time; None: as many as `CHUNK_BYTES` hold. It changes nothing but memory and time.
+
+    Returns:
+        (N,) float32, 0 or more, on the model's device.
+
+    Raises:
+        PipelineError: a pattern names no layer, or a chosen layer is of a kind that is not known here.
+    """
+    model.eval()
+    chosen = chosen_layers(model, layers)
+    chunk = chunk or largest_chunk(model, images, chosen)
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trainable:
+        parameter.requires_grad_(False)
+    try:
+        parts = torch.arange(images.examples, device=images.device).split(chunk)
+        return torch.cat([_squares(model, chosen, images.clean(part), labels[part]).sqrt() for part in parts])
+    finally:
+        for parameter in trainable:
+            parameter.requires_grad_(True)
+
+
+def chosen_layers(model: nn.Module, patterns: Sequence[str] | str) -> list[nn.Module]:
+    """Return the layers with parameters whose names fit a pattern.
+
+    Raises:
+        PipelineError: a pattern names none, or one is of a kind that is not known here.
+    """
+    named = {name: layer for name, layer in model.named_modules() if next(layer.parameters(recurse=False), None) is not None}
+    wanted = ["*"] if patterns == "all" else patterns
+    for pattern in wanted:
+        if not any(fnmatchcase(name, pattern) for name in named):
+            raise PipelineError(f"ensemble.grand_full.layers: {pattern!r} names no layer of the network; it has {one_of(named)}")
+    found = {name: layer for name, layer in named.items() if any(fnmatchcase(name, pattern) for pattern in wanted)}
+    for name, layer in found.items():
+        if type(layer) not in SQUARES or getattr(layer, "groups", 1) != 1 or getattr(layer, "padding_mode", "zeros") != "zeros":
+            raise PipelineError(f"grand_full: the layer {name} is {layer}; it is known for linear layers, convolutions, batch norm")
+    return list(found.values())
+
+
+def largest_chunk(model: nn.Module, images: Images, layers: list[nn.Module]) -> int:
+    """Return how many examples fit into the memory of a chunk, from what one example makes the layers hold."""
+    held = []
+
+    def hold(_: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        held.append(inputs[0].nbytes + output.nbytes)
+
+    hooks = [layer.register_forward_hook(hold) for layer in layers]
+    try:
+        with torch.no_grad():
+            model(images.clean(torch.zeros(1, dtype=torch.int64, device=images.device)))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return max(1, CHUNK_BYTES[images.device.type] // (WORKSPACE * sum(held)))
+
+
+def _squares(model: nn.Module, layers: list[nn.Module], images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return (B,) squared norms of one chunk."""
+    total = torch.zeros(len(labels), device=images.device)
+
+    def watch(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        entered = inputs[0].detach()
+        if not output.requires_grad:  # the first of the chosen layers: nothing before it is differentiated
+            output.requires_grad_()
+
+        def add(gradient: torch.Tensor) -> None:
+            total.add_(SQUARES[type(layer)](layer, entered, gradient))
+
+        output.register_hook(add)
+
+    hooks = [layer.register_forward_hook(watch) for layer in layers]
+    try:
+        with torch.enable_grad():
+            functional.cross_entropy(model(images).float(), labels, reduction="sum").backward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total
+
+
+def _linear(layer: nn.Linear, entered: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Return (B,) squared norms: (B, I), (B, O) ->."""
+    return gradient.square().sum(dim=1) * (entered.square().sum(dim=1) + (layer.bias is not None))
+
+
+def _batch_norm(layer: nn.BatchNorm2d, entered: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Return (B,) squared norms: (B, O, H, W) twice ->."""
+    shift = gradient.sum(dim=(2, 3))  # (B, O)
+    product = (gradient * entered).sum(dim=(2, 3))
+    scale = (product - layer.running_mean * shift) * (layer.running_var + layer.eps).rsqrt()
+    return scale.square().sum(dim=1) + shift.square().sum(dim=1)
+
+
+def _convolution(layer: nn.Conv2d, entered: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Return (B,) squared norms: (B, I, H, W), (B, O, H', W') ->."""
+    columns = functional.unfold(entered, layer.kernel_size, layer.dilation, layer.padding, layer.stride)  # (B, I K, P)
+    errors = gradient.flatten(2)  # (B, O, P)
+    weights, positions, outputs = columns.shape[1], columns.shape[2], errors.shape[1]
+    if positions * (weights + outputs) < weights * outputs:
+        squares = ((columns.mT @ columns) * (errors.mT @ errors)).sum(dim=(1, 2))
+    else:
+        squares = (errors @ columns.mT).square().sum(dim=(1, 2))
+    return squares if layer.bias is None else squares + errors.sum(dim=2).square().sum(dim=1)
+
+
+Squares = Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]
+SQUARES: dict[type, Squares] = {nn.Linear: _linear, nn.BatchNorm2d: _batch_norm, nn.Conv2d: _convolution}

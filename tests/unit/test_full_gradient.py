@@ -1,0 +1,144 @@
+"""The norm of each example's whole gradient, against one pass backwards per example and against torch.func."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call, grad, vmap
+
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.learn import full_gradient, models
+from pipeline_lib.learn.augment import Images
+from pipeline_lib.learn.embed import gradient_norm
+from pipeline_lib.learn.full_gradient import chosen_layers, gradient_norms, largest_chunk
+
+EXAMPLES, CLASSES = 7, 5
+SIZES = {"small_cnn": 16, "one_conv": 16, "resnet18_cifar": 12, "resnet18": 40, "plain18": 8}
+
+
+def network(name="small_cnn", channels=3):
+    """A network in the middle of a training: statistics and weights of batch norm are not those of the beginning."""
+    torch.manual_seed(1)
+    model = models.build(name, channels, SIZES[name], CLASSES, 6, seed=3)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.uniform_(-0.3, 0.3)
+            layer.running_var.uniform_(0.5, 2)
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            nn.init.uniform_(layer.bias, -0.5, 0.5)
+    return model.eval()
+
+
+def images_for(name="small_cnn", channels=3):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (EXAMPLES, channels, SIZES[name], SIZES[name]), dtype=np.uint8)
+    return Images(pixels, [0.5] * channels, [0.3] * channels, torch.device("cpu"))
+
+
+LABELS = torch.arange(EXAMPLES) % CLASSES
+
+
+def one_by_one(model, images, wanted=lambda name: True):
+    """(N,) norms by one pass backwards per example."""
+    norms = []
+    for index in range(EXAMPLES):
+        model.zero_grad()
+        nn.functional.cross_entropy(model(images.clean(torch.tensor([index]))), LABELS[index : index + 1]).backward()
+        squares = [p.grad.double().square().sum() for name, p in model.named_parameters() if wanted(name)]
+        norms.append(torch.stack(squares).sum().sqrt().item())
+    return norms
+
+
+@pytest.mark.parametrize("name", models.BUILDERS)
+def test_one_pass_backwards_per_example_gives_the_same(name):
+    model, images = network(name), images_for(name)
+    assert gradient_norms(model, images, LABELS).tolist() == pytest.approx(one_by_one(model, images), rel=2e-4)
+
+
+def test_torch_func_gives_the_same():
+    model, images = network(), images_for()
+    parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    buffers = dict(model.named_buffers())
+
+    def loss(parameters, image, label):
+        logits = functional_call(model, (parameters, buffers), (image[None],))
+        return nn.functional.cross_entropy(logits, label[None])
+
+    gradients = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, images.clean(torch.arange(EXAMPLES)), LABELS)
+    expected = sum(each.flatten(1).square().sum(dim=1) for each in gradients.values()).sqrt()
+    assert gradient_norms(model, images, LABELS).tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+def test_the_last_layer_alone_has_the_closed_form():
+    model, images = network(), images_for()
+    entered = []
+    hook = model.fc.register_forward_pre_hook(lambda _, inputs: entered.append(inputs[0].detach()))
+    with torch.no_grad():
+        logits = model(images.clean(torch.arange(EXAMPLES)))
+    hook.remove()
+    closed = gradient_norm(logits, entered[0], LABELS)
+    assert gradient_norms(model, images, LABELS, ["fc"]).tolist() == pytest.approx(closed.tolist(), rel=1e-5)
+
+
+def test_chosen_layers_alone_are_in_the_norm():
+    model, images = network("resnet18_cifar"), images_for("resnet18_cifar")
+    expected = one_by_one(model, images, lambda name: name.startswith(("layer4.", "fc.")))
+    assert gradient_norms(model, images, LABELS, ["layer4.*", "fc"]).tolist() == pytest.approx(expected, rel=2e-4)
+    assert all(part < whole for part, whole in zip(expected, one_by_one(model, images), strict=True))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding", "outputs"), [(3, 1, 1, 2), (3, 2, 1, 40), (5, 2, 0, 3), (1, 2, 0, 30)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_both_ways_through_a_convolution(kernel, stride, padding, outputs, bias):
+    """Few outputs take the product itself, many the sums of positions."""
+    torch.manual_seed(0)
+    layer = nn.Conv2d(4, outputs, kernel, stride, padding, bias=bias)
+    entered = torch.randn(3, 4, 6, 6)
+    put_out = layer(entered)
+    errors = torch.randn_like(put_out)
+    found = full_gradient._convolution(layer, entered, errors)
+    for index in range(3):
+        layer.zero_grad()
+        layer(entered[index : index + 1]).backward(errors[index : index + 1])
+        expected = sum(p.grad.square().sum().item() for p in layer.parameters())
+        assert found[index].item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 100])
+def test_the_chunk_changes_nothing(chunk):
+    model, images = network(), images_for()
+    assert gradient_norms(model, images, LABELS, chunk=chunk).tolist() == pytest.approx(
+        gradient_norms(model, images, LABELS).tolist(), rel=1e-5
+    )
+
+
+def test_a_chunk_is_what_fits_into_the_memory_given(monkeypatch):
+    model, images = network(), images_for()
+    layers = chosen_layers(model, "all")
+    monkeypatch.setattr(full_gradient, "CHUNK_BYTES", {"cpu": 1})
+    assert largest_chunk(model, images, layers) == 1
+    sizes = []
+    for budget in (2**20, 2**21):
+        monkeypatch.setattr(full_gradient, "CHUNK_BYTES", {"cpu": budget})
+        sizes.append(largest_chunk(model, images, layers))
+    assert sizes[1] == pytest.approx(2 * sizes[0], abs=1)
+
+
+def test_the_model_can_be_trained_afterwards_as_before():
+    model, images = network(), images_for()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    gradient_norms(model, images, LABELS)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
+    assert not any(layer._forward_hooks for layer in model.modules())
+
+
+def test_a_pattern_that_names_no_layer_is_refused():
+    with pytest.raises(PipelineError, match=r"ensemble\.grand_full\.layers: 'layer9\.\*' names no layer .* it has conv.*, fc$"):
+        chosen_layers(network(), ["fc", "layer9.*"])
+
+
+@pytest.mark.parametrize("strange", [nn.LayerNorm(4), nn.Conv2d(4, 4, 3, groups=2), nn.Conv2d(4, 4, 3, padding_mode="circular")])
+def test_a_layer_whose_gradient_is_not_known_is_refused(strange):
+    with pytest.raises(PipelineError, match="grand_full: the layer 0 is .* known for linear layers, convolutions, batch norm"):
+        chosen_layers(nn.Sequential(strange, nn.ReLU()), "all")
