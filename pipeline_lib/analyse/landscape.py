@@ -89,14 +89,18 @@ def velocities(velocity: np.ndarray, epochs: Sequence[int], percentiles: Sequenc
 
     Returns:
         One row per epoch and group: `epoch`, `percentile`, `mean`, `low`, `high` (95% t-interval over the trainings, cut off at
-        0), `runs`.
+        0), the same of the velocity divided by the mean of all groups in the same training and epoch (`relative_mean`,
+        `relative_low`, `relative_high`: what a training does to all of them cancels), `runs`.
     """
+    relative = velocity / velocity.mean(axis=2, keepdims=True)
     rows = [
-        (epoch, percentile, *_interval(velocity[:, place, group]), len(velocity))
+        (epoch, percentile, *(number for values in (velocity, relative) for number in _interval(values[:, place, group])))
         for place, epoch in enumerate(epochs)
         for group, percentile in enumerate(percentiles)
     ]
-    return pd.DataFrame(rows, columns=["epoch", "percentile", "mean", "low", "high", "runs"])
+    ends = ("mean", "low", "high")
+    columns = ["epoch", "percentile", *ends, *(f"relative_{end}" for end in ends)]
+    return pd.DataFrame(rows, columns=columns).assign(runs=len(velocity))
 
 
 def _interval(values: np.ndarray) -> tuple[float, float, float]:

@@ -22,8 +22,8 @@ def draw(table: pd.DataFrame, dataset: str, metric: str, examples: int) -> Figur
         examples: in each group.
     """
     figure, grid = plt.subplots(2, 2, figsize=(11, 8))
-    _barriers(grid[0][0], table[table["measure"] == "loss barrier"], 1, "loss barrier (cross-entropy above the chord)")
-    _barriers(grid[0][1], table[table["measure"] == "error barrier"], 100, "error barrier (percentage points above the chord)")
+    _barriers(grid[0][0], table[table["measure"] == "loss barrier"], 1, "loss barrier (cross-entropy)")
+    _barriers(grid[0][1], table[table["measure"] == "error barrier"], 100, "error barrier (percentage points)")
     lines = table[table["measure"] == "loss"]
     first, last = lines["epoch"].min(), lines["epoch"].max()
     for axes, epoch in zip(grid[1], (first, last), strict=True):

@@ -8,10 +8,12 @@ from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
 DARKEST, LIGHTEST = 0.05, 0.85  # of the colour map: yellow on white is not seen
+DODGE = 0.9  # percent between the markers of two epochs
+LOWEST = 0.3  # of the smallest mean, where the axis ends: an interval down to 0 has no place on a logarithmic one
 
 
 def draw(table: pd.DataFrame, dataset: str, metric: str, examples: int) -> Figure:
-    """Draw velocity against the difficulty of a group, one line per epoch.
+    """Draw velocity against the difficulty of a group, one line per epoch; at the right relative to the mean of all groups.
 
     Args:
         table: as made by `pipeline_lib.analyse.landscape.velocities`.
@@ -19,20 +21,28 @@ def draw(table: pd.DataFrame, dataset: str, metric: str, examples: int) -> Figur
         metric: that orders the examples.
         examples: in each group.
     """
-    figure, axes = plt.subplots(figsize=(9, 5.5))
+    figure, grid = plt.subplots(1, 2, figsize=(13, 5.6))
     epochs = sorted(table["epoch"].unique())
     colours = plt.get_cmap("viridis")(np.linspace(DARKEST, LIGHTEST, len(epochs)))
     for place, (epoch, colour) in enumerate(zip(epochs, colours, strict=True)):
         rows = table[table["epoch"] == epoch].sort_values("percentile")
-        marker = style.MARKERS[place % len(style.MARKERS)]
-        axes.plot(rows["percentile"], rows["mean"], color=colour, marker=marker, linewidth=1.6, label=f"{epoch} to {epoch + 1}")
-        axes.vlines(rows["percentile"], rows["low"], rows["high"], color=colour, linewidth=1.3, alpha=0.7)
-    axes.set_yscale("log")
-    axes.set_xlim(0, 100)
-    axes.set_xlabel(f"middle of the group in the order of difficulty by {metric} (%)\n← easiest          hardest →")
-    axes.set_ylabel("kernel velocity (1 − cosine, per epoch)")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), title="from epoch")
-    axes.set_title(f"{dataset}: how fast the tangent kernel turns, by difficulty", loc="left")
+        look = {"color": colour, "marker": style.MARKERS[place % len(style.MARKERS)], "label": f"{epoch} to {epoch + 1}"}
+        x = rows["percentile"] + (place - (len(epochs) - 1) / 2) * DODGE
+        for axes, prefix in zip(grid, ("", "relative_"), strict=True):
+            axes.plot(x, rows[f"{prefix}mean"], linewidth=1.6, **look)
+            axes.vlines(x, rows[f"{prefix}low"], rows[f"{prefix}high"], color=colour, linewidth=1.3, alpha=0.7)
+    grid[0].set_yscale("log")
+    grid[0].set_ylim(bottom=LOWEST * table["mean"].min())
+    grid[0].set_ylabel("kernel velocity (1 − cosine, per epoch)")
+    grid[1].axhline(1, color="#555555", linewidth=1, linestyle=(0, (4, 2)), zorder=1)
+    grid[1].set_ylabel("velocity / mean of all groups")
+    for axes in grid:
+        axes.set_xlim(0, 100)
+        axes.set_xlabel(f"middle of the group in the order of difficulty by {metric} (%)\n← easiest          hardest →")
+    grid[0].set_title("all trainings as they are", loc="left")
+    grid[1].set_title("within a training: harder groups against the mean", loc="left")
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right center", title="from epoch")
+    figure.suptitle(f"{dataset}: how fast the tangent kernel turns, by difficulty", x=0.01, ha="left", fontsize=12)
     runs = int(table["runs"].min())
     bars = "bars: 95% t-interval" if runs > 1 else "no intervals: a single training"
     figure.supxlabel(

@@ -145,13 +145,14 @@ def gradients(model: nn.Module, batch: torch.Tensor) -> list[torch.Tensor]:
         model: in evaluation mode.
         batch: (B, C, H, W) float32.
     """
-    weights = {name: weight.detach() for name, weight in model.named_parameters()}
+    # channels first: of channels-last maps vmap pools one image at a time
+    weights = {name: weight.detach().contiguous() for name, weight in model.named_parameters()}
     buffers = dict(model.named_buffers())
 
     def logits(weights: dict[str, torch.Tensor], image: torch.Tensor) -> torch.Tensor:
         return functional_call(model, (weights, buffers), (image.unsqueeze(0),)).squeeze(0)
 
-    by_weight = vmap(jacrev(logits), in_dims=(None, 0))(weights, batch)
+    by_weight = vmap(jacrev(logits), in_dims=(None, 0))(weights, batch.contiguous())
     return [gradient.detach().flatten(2).flatten(0, 1) for gradient in by_weight.values()]
 
 

@@ -39,7 +39,7 @@ CAPTIONS = {
         "the features change. Its velocity is 1 minus the cosine between the kernel before and after an epoch, computed for "
         "groups of neighbours in the order of difficulty.",
         "Across: the middle of a group in the order of difficulty; up: velocity, 0 (the kernel stays) to 1 (nothing is left of "
-        "it), logarithmic. One line per epoch.",
+        "it), logarithmic, and at the right divided by the mean of all groups in the same training. One line per epoch.",
         behind.trainings,
     ),
 }

@@ -103,6 +103,23 @@ def test_a_batch_is_in_the_memory_of_the_host_only_if_the_host_computes():
     assert asked["cpu"] > 2 * asked["gpu"]
 
 
+def test_parting_networks_cost_two_trainings_from_every_epoch_on_and_their_common_one():
+    settings = {"epochs": [0, 20], "points": 11}
+    asked = demand.connecting(cluster(), CIFAR, RESNET, "gpu", settings)
+    epochs = 30 + 2 * 30 + 2 * 10 + 2 * 11 * demand.LOOK
+    assert asked.seconds == pytest.approx(demand.training(cluster(), CIFAR, RESNET, "gpu", epochs).seconds)
+
+
+def test_kernels_cost_a_pass_per_row_and_hold_their_matrices():
+    settings = {"epochs": [0, 9], "groups": [0, 1], "examples": 100}
+    asked = demand.turning(cluster(), CIFAR, RESNET, "gpu", settings)
+    kernels, rows = 2 * 2 * 2, 100 * 10
+    plain_training = demand.training(cluster(), CIFAR, RESNET, "gpu", 30 + kernels * rows * demand.KERNEL_PASSES / 50_000)
+    assert asked.seconds == pytest.approx(plain_training.seconds)
+    matrices = demand.KERNEL_COPIES * 2 * rows**2 * 4 / 1e6
+    assert asked.megabytes == pytest.approx(plain_training.megabytes + demand.GRADIENT_MEGABYTES + matrices)
+
+
 def test_the_elbow_takes_longer_than_one_clustering():
     elbow, one = (demand.clustering(cluster(), CIFAR, k, tried).seconds for k, tried in (("elbow", (2, 300)), ("classes", None)))
     assert elbow > 5 * one

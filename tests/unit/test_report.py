@@ -195,6 +195,11 @@ def test_other_captions_say_what_they_stand_on():
     assert behind.pictures(pd.DataFrame({"row": [0, 1, 2], "index": [4, 4, 4]})) == "1 training images, 3 pictures."
 
 
+@pytest.mark.parametrize(("runs", "said"), [(4, "mean over 4 pairs"), (1, "a single pair of networks, so there are no intervals")])
+def test_the_caption_of_barriers_counts_pairs(runs, said):
+    assert said in captions.caption("connectivity").behind(pd.DataFrame({"runs": [runs, runs]}))
+
+
 def test_a_figure_has_its_size_on_paper():
     figure = Figure("tsne", captions.caption("tsne"), "", reports.png(1500, 300), Table("t", pd.DataFrame(), 0))
     assert (image(figure)["width"], image(figure)["height"]) == (960, 192)

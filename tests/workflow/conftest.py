@@ -21,6 +21,8 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Train SwAV on digits, .*": "train_swav",
     r"Cluster the (\w+) features of digits .* k = (\w+)": r"cluster \1 \2",
     r"Score digits by (\w+)": r"score \1",
+    r"Train the parting networks of pair (\d+) on digits and .*": r"train_connectivity \1",
+    r"Train seed (\d+) of the tangent kernels on digits and .*": r"train_kernels \1",
     r"Train for sliding_window of digits by (\w+) .*": r"sweep \1",
     r"Train for (?!sliding_window)(\w+) of digits by (\w+) .*": r"sweep \1 \2",
     r"Draw (\w+) of digits": r"draw_\1",
