@@ -38,6 +38,7 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Draw the (.+) of digits": r"draw_\1",
     r"Draw the examples of digits by (\w+)": r"draw_examples \1",
     r"(.* digits_noisy.*)": r"\1",
+    r"((?:Prepare|Train seed).* digits_wide.*)": r"\1",
     r"Write the report of .*": "report",
 }
 
