@@ -29,7 +29,7 @@ def test_they_are_off_in_a_study_that_does_not_name_them(project):
 def test_every_pair_and_every_seed_is_a_job(project):
     switch_on(project)
     assert project.plan(CONNECTIVITY, VELOCITY) == TRAININGS | FIGURES
-    assert TRAININGS | FIGURES <= project.plan("results/digits/report.html")
+    assert project.plan("results/digits/report.html") >= TRAININGS | FIGURES
 
 
 def test_groups_that_do_not_fit_are_refused_before_anything_trains(project):
