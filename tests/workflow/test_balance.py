@@ -47,7 +47,7 @@ def test_an_unequal_data_set_from_its_images_to_its_figures(copy):
 
 
 def _drawn(project):
-    """The optional figures that the report would draw for the first time are none that were asked for before."""
+    """Which of the part's figures are in the plan of the whole report, made already or not."""
     done = project.snakemake("-n", "--forceall", "results/unequal/report.html")
     assert done.returncode == 0, done.stdout
     return {name for name in ("draw_confusion", "draw_pruning_imbalanced") if f"{name} " in done.stdout}
