@@ -1,12 +1,14 @@
 """The figure of a sweep over recipe values: accuracies and losses, one row of panels per key."""
 
 import textwrap
+from numbers import Number
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
@@ -95,7 +97,8 @@ def _accuracies(axes: Axes, rows: pd.DataFrame, series: dict[str, tuple[str, dic
     place = np.arange(len(rows))
     for number, (column, (name, look)) in enumerate(series.items()):
         x = place + (number - (len(series) - 1) / 2) * DODGE * min(1, 4 / len(series))
-        axes.plot(x, 100 * rows[f"{column}_mean"], **look, linewidth=1.5, markersize=5, label=name)
+        line = "-" if all(isinstance(value, Number) for value in rows["value"]) else "none"  # words have no order
+        axes.plot(x, 100 * rows[f"{column}_mean"], **look, linestyle=line, linewidth=1.5, markersize=5, label=name)
         axes.vlines(x, 100 * rows[f"{column}_low"], 100 * rows[f"{column}_high"], color=look["color"], linewidth=1.2, alpha=0.6)
     for at in place[rows["chosen"].to_numpy(dtype=bool)]:
         axes.axvspan(at - 0.4, at + 0.4, zorder=0, **CHOSEN)
@@ -130,6 +133,7 @@ def _losses(axes: Axes, rows: pd.DataFrame, values: list) -> None:
         )
     axes.set_yscale("log")
     axes.set_ylim(top=min(axes.get_ylim()[1], LARGEST_LOSS))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("cross-entropy")
     if len(rows):
