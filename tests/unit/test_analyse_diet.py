@@ -206,6 +206,8 @@ def test_a_sweep_without_trainings_is_a_table_that_can_be_read_again(tmp_path):
 
     table = carry_out(SimpleNamespace(dataset=SimpleNamespace(class_names=["a"])), [], "nothing")
     storage.write_csv(tmp_path / "flip_at_2.csv", table, origin="x")
-    read = read_sweeps({"flip_at_2": tmp_path / "flip_at_2.csv"})
+    with pytest.raises(PipelineError, match="has no row"):
+        read_sweeps({"flip_at_2": tmp_path / "flip_at_2.csv"})
+    read = read_sweeps({"flip_at_2": tmp_path / "flip_at_2.csv"}, empty=True)
     assert len(read["flip_at_2"]) == 0
     assert epochs_table(**read).query("metric == 'flip'")["note"].tolist() == [diet.SAME, ""]
