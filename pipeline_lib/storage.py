@@ -284,8 +284,8 @@ def write_csv(path: str | Path, table, index: bool = False, origin: str | None =
     write_bytes(path, table.to_csv(index=index).encode(), origin)
 
 
-def read_csv(path: str | Path, columns: tuple[str, ...], rebuild: str):
-    """Read a CSV written by `write_csv`.
+def read_csv(path: str | Path, columns: tuple[str, ...], rebuild: str, empty: bool = False):
+    """Read a CSV written by `write_csv`; `empty`: it may be without a row.
 
     Raises:
         PipelineError: the file is missing, unreadable, not what was written, without a row, or lacks a column.
@@ -296,6 +296,6 @@ def read_csv(path: str | Path, columns: tuple[str, ...], rebuild: str):
     lacking = [name for name in columns if name not in table.columns]
     if lacking:
         raise refuse(path, f"lacks the column {', '.join(lacking)}", rebuild)
-    if table.empty:
+    if table.empty and not empty:
         raise refuse(path, "has no row", rebuild)
     return table

@@ -110,16 +110,18 @@ def curves(sweeps: dict[str, pd.DataFrame], in_use: Sequence[float] | None = Non
     return pd.DataFrame(rows, columns=CURVE_COLUMNS)
 
 
-def read_sweeps(files: Mapping[str, str | Path]) -> dict[str, pd.DataFrame]:
+def read_sweeps(files: Mapping[str, str | Path], empty: bool = False) -> dict[str, pd.DataFrame]:
     """Read the sweep files of an experiment.
 
     Args:
         files: metric or baseline -> file.
+        empty: whether a sweep may have trained nothing, as its metric had no order.
 
     Raises:
         PipelineError: a file is missing, damaged, or no sweep.
     """
-    return {name: storage.read_csv(path, ("point", *VARIANT, "seed", "kept", "accuracy"), "sweep") for name, path in files.items()}
+    columns = ("point", *VARIANT, "seed", "kept", "accuracy")
+    return {name: storage.read_csv(path, columns, "sweep", empty) for name, path in files.items()}
 
 
 def read_cluster_counts(files: Mapping[str, str | Path]) -> dict[str, int]:

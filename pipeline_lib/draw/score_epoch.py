@@ -55,6 +55,6 @@ def _notes(table: pd.DataFrame) -> list[str]:
         )
     left_out = table[table["note"] != ""]
     if len(left_out):
-        points = ", ".join(f"{row['metric']} at {row['epoch']:g}" for row in left_out.to_dict("records"))
+        points = ", ".join(f"{row['metric']} at {row['epoch']:g}".removesuffix(" at nan") for row in left_out.to_dict("records"))
         notes.append(f"left out, as every example had the same score: {points}")
     return notes

@@ -195,3 +195,19 @@ def test_variants_have_panels_of_their_own():
     both = pd.concat([BASELINES["random"], BASELINES["random"].assign(balanced=True)])
     figure = transfer.draw(transfer_table(el2n=several, el2n_from_wide=several, random=both), "digits")
     assert "50%, classes as they fall | without the easiest 50%, the same share of every class" in texts(figure)
+
+
+def test_a_sweep_without_trainings_is_a_table_that_can_be_read_again(tmp_path):
+    from types import SimpleNamespace
+
+    from pipeline_lib import storage
+    from pipeline_lib.analyse.sweeps import read_sweeps
+    from pipeline_lib.prune.sweep import sweep as carry_out
+
+    table = carry_out(SimpleNamespace(dataset=SimpleNamespace(class_names=["a"])), [], "nothing")
+    storage.write_csv(tmp_path / "flip_at_2.csv", table, origin="x")
+    with pytest.raises(PipelineError, match="has no row"):
+        read_sweeps({"flip_at_2": tmp_path / "flip_at_2.csv"})
+    read = read_sweeps({"flip_at_2": tmp_path / "flip_at_2.csv"}, empty=True)
+    assert len(read["flip_at_2"]) == 0
+    assert epochs_table(**read).query("metric == 'flip'")["note"].tolist() == [diet.SAME, ""]

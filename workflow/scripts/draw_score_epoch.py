@@ -13,9 +13,9 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     files = dict(zip([name for _, _, name in params.names], snakemake.input.scores, strict=True))
     values = {name: scores.read(path, fingerprint, len(labels)) for name, path in files.items()}
     norm = scores.read(snakemake.input.input_norm, fingerprint, len(labels))
-    table = against_epoch(read_sweeps(params.sweeps), params.names, values, norm, params.study_seed)
+    table = against_epoch(read_sweeps(params.sweeps, empty=True), params.names, values, norm, params.study_seed)
     for row in table[table["note"] != ""].to_dict("records"):
-        log.warning("%s after epoch %g is left out: %s", row["metric"], row["epoch"], row["note"])
+        log.warning("%s (epoch %g) is left out: %s", row["metric"], row["epoch"], row["note"])
     if (table["epoch"] == 0).any():
         log.warning("epoch 0: %s", metrics.UNTRAINED)
     style.save(score_epoch.draw(table, snakemake.wildcards.dataset), snakemake.output.figure)

@@ -17,6 +17,6 @@ with job(snakemake.log[0], snakemake.params.origins), ExitStack() as stack:
     scored_by = {metric: scored_by_seeds(ensemble, settings) for metric, settings in params.metrics.items()}
     numbers = {metric: [number for of, number, _ in params.names if of == metric] for metric in scored_by}
     agreed = subset_agreement(scored_by, numbers, len(ensemble.seeds), params.subsets, params.study_seed)
-    table = against_seeds(read_sweeps(params.sweeps), params.names, agreed, len(labels))
+    table = against_seeds(read_sweeps(params.sweeps, empty=True), params.names, agreed, len(labels))
     style.save(seeds.draw(table, snakemake.wildcards.dataset), snakemake.output.figure)
     storage.write_csv(snakemake.output.table, table)

@@ -12,6 +12,6 @@ with job(snakemake.log[0], snakemake.params.origins):
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
     files = dict(zip([name for _, _, name in params.names], snakemake.input.scores, strict=True))
     values = {name: scores.read(path, fingerprint, len(labels)) for name, path in files.items()}
-    table = transferred(read_sweeps(params.sweeps), params.names, values, params.study_seed)
+    table = transferred(read_sweeps(params.sweeps, empty=True), params.names, values, params.study_seed)
     style.save(transfer.draw(table, snakemake.wildcards.dataset), snakemake.output.figure)
     storage.write_csv(snakemake.output.table, table)
