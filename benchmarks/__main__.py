@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import machine, report
 from benchmarks.features import GROUP as FEATURES
+from benchmarks.gradients import GROUP as GRADIENTS
 from benchmarks.inputs import ROOT
 from benchmarks.loader import GROUP as LOADER
 from benchmarks.peak import GROUP as PEAK
@@ -19,7 +20,7 @@ from benchmarks.thesis import GROUP as THESIS
 from benchmarks.training import GROUP as TRAINING
 from benchmarks.workflow import FROM_NOTHING, UNCHANGED
 
-GROUPS = (TRAINING, STEPS, LOADER, THESIS, SCORES, SCORES_CIFAR100, FEATURES, CLUSTERS, UNCHANGED, FROM_NOTHING, PEAK)
+GROUPS = (TRAINING, STEPS, LOADER, THESIS, SCORES, SCORES_CIFAR100, FEATURES, CLUSTERS, GRADIENTS, UNCHANGED, FROM_NOTHING, PEAK)
 BUSY = 0.5  # load from which another program takes part in the measurement
 
 

@@ -29,7 +29,7 @@ class Outcome:
         wall: seconds from the start of the process to its end.
     """
 
-    value: float
+    value: float | list[float]
     peak: float
     wall: float
 

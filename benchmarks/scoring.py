@@ -90,7 +90,10 @@ def record(folder: Path, seeds: int, epochs: int, examples: int, classes: int) -
         arrays = {
             "logits": logits.astype(np.float16),
             "prediction": logits.argmax(axis=2).astype(np.int16),
+            "initial": logits[0].astype(np.float16),
             "grand": rng.random((epochs + 1, examples), dtype=np.float32),
+            "grand_full": rng.random((1, examples), dtype=np.float32),
+            "grand_full_epochs": np.array([epochs]),
             "prototype_distance": rng.random(examples, dtype=np.float32),
             "training_logits": rng.normal(size=(epochs, examples, 2)).astype(np.float32),
         }

@@ -124,9 +124,9 @@ def training(cluster: Cluster, size: Size, recipe: dict, device: str, epochs: fl
     )
 
 
-def recording(cluster: Cluster, size: Size, recipe: dict, device: str) -> Demand:
-    """Train one member of the ensemble and record it."""
-    return training(cluster, size, recipe, device, recipe["epochs"] * RECORDING, recipe["epochs"])
+def recording(cluster: Cluster, size: Size, recipe: dict, device: str, gradients: int = 0) -> Demand:
+    """Train one member of the ensemble and record it; `gradients`: how often the whole gradient's norm, each like an epoch."""
+    return training(cluster, size, recipe, device, recipe["epochs"] * RECORDING + gradients, recipe["epochs"])
 
 
 def features(cluster: Cluster, size: Size, swav: dict, device: str) -> Demand:

@@ -16,7 +16,7 @@ from pipeline_lib.rng import generator
 AGREEMENT = ("agreement", "agreement_low", "agreement_high")
 ACCURACY = (
     *("balanced", "budget", "point", "kept_share", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"),
-    *("gain_mean", "gain_low", "gain_high"),
+    *("gain_mean", "gain_low", "gain_high", "classes_missing"),
 )
 SAME = "every example has the same score: no order to prune by"
 

@@ -1,6 +1,6 @@
 """The experiments of when difficulty can be told, and from what: earlier epochs, fewer seeds, another network."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,9 @@ class ScoreEpoch(Experiment):
         list[Annotated[int, Field(ge=0)]], Field(min_length=1, description="of the ensemble; 0: the untrained networks")
     ] = [0, 1, 2, 4]
     shares: Annotated[list[InnerShare], Field(min_length=1, description="pruned")] = [0.3, 0.5]
+    missing_classes: Annotated[
+        Literal["error", "allow"], Field(description="early scores may take a whole class for easy; the table and figure say so")
+    ] = "allow"
 
 
 class SeedCounts(Experiment):

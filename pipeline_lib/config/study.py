@@ -231,10 +231,11 @@ class Study(Section):
 
 
 def _laid_over(dataset: Any, experiments: Any) -> Any:
-    """Return a data set's section with whole experiments, if it changes any and all of them are sections."""
+    """Return a data set's section with whole experiments, if it changes any and all of them are sections or switched off."""
     own = dataset.get("experiments") if isinstance(dataset, dict) else None
-    if not isinstance(own, dict) or not all(isinstance(section, dict) for section in own.values()):
+    if not isinstance(own, dict) or not all(section is None or isinstance(section, dict) for section in own.values()):
         return dataset
     experiments = experiments if isinstance(experiments, dict) else {}  # who is wrong is told where it stands
     base = {name: section for name, section in experiments.items() if isinstance(section, dict)}
-    return dataset | {"experiments": base | {name: base.get(name, {}) | section for name, section in own.items()}}
+    laid = {name: section if section is None else base.get(name, {}) | section for name, section in own.items()}
+    return dataset | {"experiments": base | laid}

@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline_lib.draw.attacks import how
 from pipeline_lib.draw.picture import blank, short, show
-from pipeline_lib.draw.robustness import how
 from pipeline_lib.draw.style import plt
 
 SIDE = 1.5  # inches per image

@@ -73,7 +73,12 @@ def accuracy(axes: Axes, rows: pd.DataFrame, across: str, at: dict) -> None:
     for position, metric in enumerate(metrics):
         own = rows[rows["metric"] == metric].sort_values(across)
         x = [dodged(at[value], position, len(metrics)) for value in own[across]]
-        line(axes, x, own, "accuracy", {**style.look(metric), "label": f"by {metric}"}, 100)
+        look = style.look(metric)
+        line(axes, x, own, "accuracy", {**look, "label": f"by {metric}"}, 100)
+        hollow = (own["classes_missing"] > 0).to_numpy()
+        axes.plot(
+            np.array(x)[hollow], 100 * own["accuracy_mean"][hollow], linestyle="none", markerfacecolor="white", zorder=3, **look
+        )
     right = len(at) - 0.4
     for position, (name, (colour, dashes)) in enumerate(REFERENCES.items()):
         own = rows[rows["metric"] == name]
@@ -99,7 +104,8 @@ def runs(table: pd.DataFrame) -> str:
     low, high = int(counts.min()), int(counts.max())
     number = f"{low}" if low == high else f"{low} to {high}"
     bars = "bars: 95% t-interval of the mean" if high > 1 else "no intervals: a single training per point"
-    return f"accuracy: mean of {number} training{'s' * (high > 1)}, {bars}"
+    hollow = "; hollow: a class has no example left" if (table["classes_missing"] > 0).any() else ""
+    return f"accuracy: mean of {number} training{'s' * (high > 1)}, {bars} (of random and of all data at the right){hollow}"
 
 
 def words(figure: Figure, title: str, notes: list[str]) -> None:

@@ -39,7 +39,8 @@ def draw(table: pd.DataFrame, dataset: str, share: float) -> Figure:
         ((BALANCED, EVERY, "Balanced accuracy"), (CLASS, smallest, f"Accuracy of {of_smallest}")), 1
     ):
         _lines(panels[0, column], table, measure, name, what, "test accuracy (%)")
-        _gains(panels[1, column], table, measure, name, f"{measure.capitalize()}: gain by quotas (the rule inside every class)")
+        gained = "Balanced accuracy" if name == EVERY else f"Accuracy of {smallest}"
+        _gains(panels[1, column], table, measure, name, f"{gained}: what class quotas add")
     entries = {label: handle for axes in panels.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(entries.values(), entries.keys(), loc="outside right center", title="difficulty by")
     figure.suptitle(f"{dataset}: does leaving out the easiest examples starve small classes?", x=0.01, ha="left", fontsize=12)

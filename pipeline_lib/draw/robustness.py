@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from pipeline_lib.analyse.sweeps import VARIANT
 from pipeline_lib.draw import style
+from pipeline_lib.draw.attacks import how
 from pipeline_lib.draw.style import plt
 
 WIDTH, HEIGHT = 4.9, 5.4  # inches of a panel and the one below it
@@ -61,14 +62,6 @@ def _same_scale(panels: np.ndarray) -> None:
     low, high = np.array([axes.get_ylim() for axes in panels.flat]).T
     for axes in panels.flat:
         axes.set_ylim(low.min(), high.max())
-
-
-def how(settings: Mapping) -> str:
-    """Say how an attack goes about it."""
-    if settings["steps"] == 1:
-        return "one step up the gradient of the loss" + (" from a random start" if settings["random_start"] else "")
-    starts = f", best of {settings['restarts']} random starts" if settings["restarts"] > 1 else ", random start"
-    return f"{settings['steps']} steps of {settings['step']:g} ε{starts if settings['random_start'] else ''}"
 
 
 def _variant(pruned: pd.DataFrame, balanced: bool, budget: str) -> str:

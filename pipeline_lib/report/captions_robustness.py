@@ -12,9 +12,10 @@ def _networks(table: pd.DataFrame) -> str:
     one_each = table.drop_duplicates(["metric", "balanced", "budget", "point"])
     kept, size = int(one_each["runs"].sum()), (one_each["runs"] * one_each["model_bytes"]).sum() / 1e6
     bars = "bars are two-sided 95% intervals of the mean (Student's t over the seeds)" if high > 1 else "there are no intervals"
+    networks = f"{number} network{'s' * (high > 1)} of different seeds"
     return (
-        f"Every point is the mean of {number} network{'s' * (high > 1)} of different seeds, each attacked on the whole test set by "
-        f"its own gradients; {bars}. For this, {kept} networks of {size:.3g} MB in all are kept in the run store."
+        f"Every point is the mean of {networks}, each attacked on the whole test set by its own gradients; {bars}. For this, "
+        f"{kept} networks of {size:.3g} MB in all are kept in the run store."
     )
 
 

@@ -41,6 +41,9 @@ def test_margin_shortest_and_longest():
         ("prune_easiest", "el2n", {"shares": [0.1, 0.9]}, 0.9 + 0.1),
         ("prune_hardest", "random", {"shares": [0.1, 0.9]}, 0.9 + 0.1),
         ("prune_fixed", "el2n", {"share": 0.25}, 0.75),
+        ("score_epoch", "el2n_at_0", {"shares": [0.25, 0.5]}, 0.75 + 0.5),
+        ("seeds", "el2n_of_1", {"share": 0.25}, 0.75),
+        ("transfer", "el2n_from_other", {"share": 0.25}, 0.75),
         ("curriculum", "el2n", {"begin": 0.5, "budget": ["steps"]}, 2),
         ("curriculum", "random", {"begin": 0.5, "budget": ["steps"]}, 1),
     ],
@@ -118,6 +121,12 @@ def test_kernels_cost_a_pass_per_row_and_hold_their_matrices():
     assert asked.seconds == pytest.approx(plain_training.seconds)
     matrices = demand.KERNEL_COPIES * 2 * rows**2 * 4 / 1e6
     assert asked.megabytes == pytest.approx(plain_training.megabytes + demand.GRADIENT_MEGABYTES + matrices)
+
+
+def test_whole_gradients_count_as_epochs():
+    plain, twice = (demand.recording(cluster(), CIFAR, RESNET | {"epochs": 6}, "cpu", times).seconds for times in (0, 2))
+    images = 50_000 / demand.LIGHT_EXAMPLES
+    assert (twice - images) / (plain - images) == pytest.approx((8 + 2) / 8)
 
 
 def test_the_elbow_takes_longer_than_one_clustering():

@@ -87,6 +87,17 @@ def test_a_curriculum_goes_on_with_the_examples_of_its_epoch(tmp_path, dataset):
     assert all(torch.equal(one, other) for one, other in zip(weights(whole).values(), weights(resumed).values(), strict=True))
 
 
+@pytest.mark.parametrize("balance", ["sampler", "weighted_loss"])
+def test_balanced_trainings_go_on_where_they_were(tmp_path, dataset, balance):
+    recipe, seeds = recipe_of().model_copy(update={"balance": balance}), Seeds(0, "training", 1)
+    data, kept = Data(dataset, recipe, CPU), np.flatnonzero((np.arange(60) % 3 == 1) | (np.arange(60) % 9 == 2))
+    whole = train(data, kept, recipe, seeds)
+    with pytest.raises(Interrupted):
+        train(data, kept, recipe, seeds, None, stop_after(3), Checkpoint(tmp_path / "run", "id", 0))
+    resumed = train(data, kept, recipe, seeds, None, None, Checkpoint(tmp_path / "run", "id", 0))
+    assert all(torch.equal(tensor, weights(whole)[name]) for name, tensor in weights(resumed).items())
+
+
 @pytest.mark.parametrize("stopped", [1, 3])
 def test_the_records_of_an_interrupted_ensemble_member_are_the_same(tmp_path, dataset, monkeypatch, stopped):
     recipe, seeds = recipe_of(), Seeds(0, "scoring", 0)

@@ -13,6 +13,7 @@ from pipeline_lib.config import Attack, Recipe, Robustness, parse_study, plain
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.draw import attacked as pictures
 from pipeline_lib.draw import robustness as drawing
+from pipeline_lib.draw.attacks import how
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune.attack import attack, show
 from pipeline_lib.prune.plan import NO_POINT, Planned
@@ -254,7 +255,7 @@ def test_single_networks_have_no_interval_and_the_figure_says_so():
     ],
 )
 def test_an_attack_is_told_in_words(settings, said):
-    assert drawing.how(plain(settings)) == said
+    assert how(plain(settings)) == said
 
 
 def test_variants_of_the_experiment_are_told_apart():

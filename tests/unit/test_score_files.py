@@ -6,9 +6,12 @@ import h5py
 import numpy as np
 import pytest
 
-from pipeline_lib import features, scores, storage
+from pipeline_lib import features, metrics, scores, storage
+from pipeline_lib.data import dataset as canonical
+from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn.cluster import Clusters
+from tests.unit import recordings
 
 SCORE = np.array([0.5, 0, -1, 1e-300])
 
@@ -137,3 +140,25 @@ def test_a_feature_or_cluster_file_cut_short_is_refused(files, which):
     files[which].write_bytes(files[which].read_bytes()[:-50])
     with pytest.raises(PipelineError, match=rf"{files[which].name}: damaged or cut short"):
         features.open_source(None, files, {"features": "prototypes"}, np.zeros(4), "fingerprint")
+
+
+def test_a_metric_of_images_reads_them_and_refuses_those_of_another_data_set(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 1, 4, 4), dtype=np.uint8)
+    data = Dataset(pixels, np.arange(6) % 2, pixels[:2], np.arange(2), ["a", "b"], [""] * 6)
+    canonical.write(tmp_path / "dataset.h5", data, {})
+    metric, paths = metrics.load("input_norm"), [tmp_path / "dataset.h5"]
+    found = scores.compute("input_norm", metric, {}, paths, data.train_labels, data.fingerprint(), 0)
+    assert np.array_equal(found, metric.score(pixels))
+    with pytest.raises(PipelineError, match=r"dataset\.h5: holds another data set .*\(rule prepare_dataset\)"):
+        scores.compute("input_norm", metric, {}, paths, data.train_labels, "another", 0)
+
+
+def test_a_metric_is_given_its_own_parameters_and_not_those_that_choose_what_is_opened(tmp_path):
+    ensemble = [f"{tmp_path}/seed{seed}.h5" for seed in range(3)]
+    whole = recordings.invented(seeds=3)
+    for path, seed in zip(ensemble, whole._seeds, strict=True):
+        storage.write_h5(path, {name: np.asarray(array, dtype=np.float16) for name, array in seed.items()}, {"dataset": "x"})
+    parameters = {"epoch": "last", "until": 2, "seeds": 2}
+    found = scores.compute("el2n_early", metrics.load("el2n"), parameters, ensemble, whole.labels, "x", 0)
+    assert found == pytest.approx(recordings.score("el2n", whole.until(2).subset([0, 1])), abs=1e-2)
+    assert abs(found - recordings.score("el2n", whole)).max() > 0.1

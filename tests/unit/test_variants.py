@@ -147,3 +147,13 @@ def test_a_data_set_sweeps_what_its_section_varies():
 
 def test_a_study_without_them_varies_nothing():
     assert not {"sweep", "imbalance"} & set(parse_study(STUDY).swept("digits"))
+
+
+def test_a_data_set_may_switch_off_what_the_study_switches_on_and_keeps_the_rest():
+    study = changed("experiments.sweep", {"values": {"recipe.batch": [8, 4]}})
+    study["datasets"]["local"]["experiments"] = {"sweep": None, "prune_easiest": {"seeds": 7}}
+    parsed = parse_study(study)
+    assert "sweep" in parsed.swept("photos")
+    assert "sweep" not in parsed.swept("local")
+    assert parsed.experiments_of("local").prune_easiest.seeds == 7
+    assert parsed.experiments_of("local").prune_easiest.shares == [0.2, 0.5], "the study's"

@@ -48,6 +48,7 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Cut off the labels of digits .*": "judge_threshold",
     r"Draw the margins of digits .*": "draw_margins",
     r"Measure what the flags of digits .*": "draw_noise_cutoff",
+    r"((?:Prepare|Train seed).* digits_wide.*)": r"\1",
     r"Write the report of .*": "report",
 }
 

@@ -324,11 +324,8 @@ def noisy_twin(dataset):
 
 def with_wrong_labels(dataset):
     """The data set whose known wrong labels the scores are tested on: the twin, or the data set itself."""
-    return (
-        study.wrong_labels_of(dataset)
-        if dataset in study.datasets and study.wrong_labels_of(dataset)
-        else noisy_twin(dataset)
-    )
+    own = study.wrong_labels_of(dataset) if dataset in study.datasets else None
+    return own or noisy_twin(dataset)
 
 
 def wrong_share(dataset):

@@ -22,7 +22,8 @@ def light_demand(dataset):
 
 @functools.cache
 def seed_demand(dataset):
-    return demand.recording(study.cluster, size_of(dataset), recipe(dataset, "scoring"), DEVICE)
+    gradients = len((grand_full(dataset) or {"epochs": []})["epochs"])
+    return demand.recording(study.cluster, size_of(dataset), recipe(dataset, "scoring"), DEVICE, gradients)
 
 
 @functools.cache
