@@ -19,7 +19,9 @@ from pipeline_lib.prune.attack import attack, show
 from pipeline_lib.prune.plan import NO_POINT, Planned
 from pipeline_lib.prune.store import RunStore
 from pipeline_lib.prune.sweep import Trainer
+from pipeline_lib.report.assemble import Drawn, sections
 from pipeline_lib.report.captions_robustness import CAPTIONS
+from tests.unit import reports
 from tests.unit.studies import changed, complaints
 
 CPU = torch.device("cpu")
@@ -350,3 +352,14 @@ def test_the_caption_counts_networks_and_their_size():
     assert "8 networks of 0.008 MB in all are kept" in said
     assert "95% intervals" in said
     assert "no intervals" in CAPTIONS["robustness"].behind(summarise({n: t[t["seed"] == 0] for n, t in TABLES.items()}))
+
+
+def test_both_figures_stand_in_a_section_of_the_report():
+    pictures_table = pd.DataFrame(
+        {"row": [0, 1], "attack": ["none", "fgsm"], "index": [4, 4], "label": "a", "prediction": ["a", "b"]}
+    )
+    tables = {"attacked": pictures_table, "robustness": summarise(TABLES)}
+    figures = {name: Drawn(reports.png(), table, f"{name}.csv") for name, table in tables.items()}
+    [section] = [section for section in sections(reports.study(figures=figures)) if section.name == "robustness"]
+    assert [part.name for part in section.parts] == ["robustness", "attacked"]
+    assert "fgsm fools the network with 1 of them" in section.parts[1].behind
