@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline_lib.config.experiments import BEYOND
 from tests.workflow.conftest import ROOT, Project
 
 JOBS = 3000
@@ -33,7 +34,9 @@ def many_data_sets(path: Path) -> list[str]:
     """Write a study of so many derived data sets that their reports take 3,000 jobs; return the reports."""
     study = yaml.safe_load((ROOT / "config.yaml").read_text())
     digits = study["datasets"]["digits"]
-    experiments = {**digits.pop("experiments"), "label_noise": {"noisy": None}}
+    # what the thesis did, as it was when the goal was set
+    experiments = {name: section for name, section in digits.pop("experiments").items() if name not in (*BEYOND, "label_noise")}
+    digits["recipes"].pop("threshold")
     names = [f"digits_{number}" for number in range(22)]
     study["datasets"] = {"digits": digits} | {
         name: {**digits, "source": None, "base": "digits", "per_class": 100 + number, "experiments": experiments}
