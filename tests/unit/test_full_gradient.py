@@ -13,7 +13,7 @@ from pipeline_lib.learn.embed import gradient_norm
 from pipeline_lib.learn.full_gradient import chosen_layers, gradient_norms, largest_chunk
 
 EXAMPLES, CLASSES = 7, 5
-SIZES = {"small_cnn": 16, "one_conv": 16, "resnet18_cifar": 12, "resnet18": 40, "plain18": 8}
+SIZES = {"small_cnn": 16, "one_conv": 16, "resnet18_cifar": 12, "resnet18": 40, "resnet32": 12, "plain18": 8}
 
 
 def network(name="small_cnn", channels=3):

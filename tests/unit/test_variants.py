@@ -78,7 +78,7 @@ def test_every_way_of_balancing_is_a_sweep_of_its_own():
         ({"batch": [True]}, "recipe.batch: recipe: batch should be a number, not True"),
         (
             {"model": ["big"]},
-            "recipe.model: should be 'small_cnn', 'resnet18_cifar', 'resnet18', 'plain18' or 'one_conv', not 'big'",
+            "recipe.model: should be 'small_cnn', 'resnet18_cifar', 'resnet18', 'resnet32', 'plain18' or 'one_conv', not 'big'",
         ),
         (
             {"optimiser__rate": [1]},
