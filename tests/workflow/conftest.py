@@ -15,7 +15,8 @@ PARTS = ("Snakefile", "workflow", "profiles", "envs", "pipeline_lib")
 SLIDING_WINDOW = "results/digits/sliding_window.png"
 CORRELATION = "results/digits/correlation_spearman.png"
 
-MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
+MESSAGES = {  # what Snakemake prints of a job -> the job's short name here; the first that fits counts
+    r"(.* digits_noisy.*)": r"\1",
     r"Prepare the data set digits": "prepare_dataset",
     r"Train seed (\d+) of the ensemble on digits and .*": r"train_seed \1",
     r"Train SwAV on digits, .*": "train_swav",
@@ -43,7 +44,6 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here
     r"Draw the sliding window of digits beside .*": "draw_label_noise",
     r"Draw the (.+) of digits": r"draw_\1",
     r"Draw the examples of digits by (\w+)": r"draw_examples \1",
-    r"(.* digits_noisy.*)": r"\1",
     r"Train run (\d) with threshold examples on digits and .*": r"train_threshold \1",
     r"Cut off the labels of digits .*": "judge_threshold",
     r"Draw the margins of digits .*": "draw_margins",
@@ -91,7 +91,7 @@ class Project:
         assert done.returncode == 0, done.stdout
         jobs = set()
         for message in re.findall(r"^Job \d+: (.*)$", done.stdout, flags=re.MULTILINE):
-            [(pattern, job)] = [(pattern, job) for pattern, job in MESSAGES.items() if re.fullmatch(pattern, message)]
+            pattern, job = next((pattern, job) for pattern, job in MESSAGES.items() if re.fullmatch(pattern, message))
             jobs.add(re.fullmatch(pattern, message).expand(job))
         return jobs
 

@@ -10,7 +10,7 @@ FIGURES = (
     *("sliding_window", "prune_easiest", "prune_hardest", "prune_fixed", "prune_stratified", "clusters", "curriculum"),
     *("area", "cost", "label_noise", "noise_detection", "reliability", "distributions", "data_map", "tsne", "elbow"),
     *("correlation_pearson", "correlation_spearman", "augmentations", "examples/el2n", "confusion"),
-    *("imbalance", "sweep"),
+    *("threshold_margins", "noise_cutoff", "imbalance", "sweep"),
 )
 
 

@@ -120,7 +120,7 @@ def test_an_edit_reaches_its_consumers_even_if_the_run_stops_between(copy):
 
 
 def test_another_way_of_testing_is_not_answered_from_the_run_store(copy):
-    copy.edit("pipeline_lib/learn/train.py", "return float(right.mean()), [", "return float(right.mean()) / 2, [")
+    copy.edit("pipeline_lib/learn/train.py", "Tested(confusion.accuracy(found),", "Tested(confusion.accuracy(found) / 2,")
     before = pd.read_csv(copy.folder / "results/digits/sliding_window.csv")["accuracy_mean"]
     copy.make(SLIDING_WINDOW)
     assert np.allclose(pd.read_csv(copy.folder / "results/digits/sliding_window.csv")["accuracy_mean"], before / 2)
