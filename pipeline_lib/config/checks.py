@@ -7,6 +7,7 @@ from pipeline_lib.config import landscape
 from pipeline_lib.config.datasets import DatasetSection, Derived
 from pipeline_lib.config.experiment import Experiment
 from pipeline_lib.config.experiments import ENSEMBLE_EXPERIMENTS, SWEPT, VARIED
+from pipeline_lib.config.recipes import Plateau
 from pipeline_lib.config.section import BASELINES
 from pipeline_lib.errors import one_of
 
@@ -26,6 +27,7 @@ def check(study: "Study") -> None:
         for purpose, recipe in dataset.recipes:
             if recipe is not None:
                 _known(recipe, study.recipes, f"datasets.{name}.recipes.{purpose}", "recipe")
+                _check_threshold(study, purpose, recipe, f"datasets.{name}.recipes.{purpose}")
         if dataset.swav is not None:
             _known(dataset.swav, study.swav, f"datasets.{name}.swav", "swav section")
         if isinstance(dataset, Derived):
@@ -44,6 +46,15 @@ def check(study: "Study") -> None:
     for name in study.datasets:
         for check_one in (_check_noisy, _check_relabel, _check_quotas, _check_varied, _check_landscape, _check_ensemble):
             check_one(study, name)
+
+
+def _check_threshold(study: "Study", purpose: str, recipe: str, key: str) -> None:
+    """Refuse a schedule that holds examples out: a single training must have trained on all that it judges."""
+    if purpose == "threshold" and isinstance(study.recipes[recipe].schedule, Plateau):
+        raise ValueError(
+            f"{key}: {recipe} has a plateau schedule, which holds examples out for validation, and these would have no margin in "
+            "training. Name a recipe with `schedule: {name: constant}`"
+        )
 
 
 def _check_bases(study: "Study", name: str) -> None:

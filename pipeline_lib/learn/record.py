@@ -17,7 +17,7 @@ from pipeline_lib.config import GrandFull, Recipe
 from pipeline_lib.learn.device import wait
 from pipeline_lib.learn.embed import distance_to_class_mean, embed, gradient_norm
 from pipeline_lib.learn.feed import Data, Seeds
-from pipeline_lib.learn.full_gradient import gradient_norms
+from pipeline_lib.learn.full_gradient import chosen_layers, gradient_norms
 from pipeline_lib.learn.train import Trained, loss_and_accuracy, predict, train
 from pipeline_lib.resume import Checkpoint, State
 
@@ -43,13 +43,15 @@ class Recorded:
             how many epochs: only where it was asked for.
         curves: name in EPOCH_CURVES -> (T,) float64; NaN where there is no such split.
         trained: the training's record.
-        seconds: wall-clock time of all passes over the training examples that made the arrays.
+        seconds: wall-clock time of all passes over the training examples that made the arrays, but for `grand_full`.
+        full_seconds: that of `grand_full`, which no other metric needs.
     """
 
     arrays: dict[str, np.ndarray]
     curves: dict[str, np.ndarray]
     trained: Trained
     seconds: float
+    full_seconds: float = 0.0
 
 
 def record(
@@ -87,7 +89,7 @@ def record(
     }
     if grand_full:
         arrays |= {"grand_full": recorder.grand_full.numpy(), "grand_full_epochs": np.array(grand_full.epochs)}
-    return Recorded(arrays, recorder.curves, trained, recorder.seconds)
+    return Recorded(arrays, recorder.curves, trained, recorder.seconds, recorder.full_seconds)
 
 
 class _Recorder:
@@ -105,11 +107,13 @@ class _Recorder:
         self.distance = torch.empty(examples, dtype=torch.float32)
         self.training_logits = torch.full((epochs, examples, 2), float("nan"))
         self.curves = {name: np.full(epochs, np.nan) for name in EPOCH_CURVES}
-        self.seconds = 0.0
+        self.seconds, self.full_seconds = 0.0, 0.0
         self._done = 0
 
     def after_epoch(self, epoch: int, model: torch.nn.Module) -> None:
         """Record an epoch counted from 0; -1 is the untrained model, of which predictions are not kept."""
+        if self._full and epoch < 0:
+            chosen_layers(model, self._full.layers)  # a pattern that names none is refused before anything is trained
         wait(self._data.device)
         begin = time.perf_counter()
         clean, features = embed(model, self._data.train, self._recipe)
@@ -121,11 +125,13 @@ class _Recorder:
             self.prediction[epoch].copy_(clean.argmax(dim=1).to(torch.int16), non_blocking=True)
         if epoch == self._recipe.epochs - 1:
             self.distance[:] = distance_to_class_mean(features, self._data.train_labels, self._data.classes)
-        if self._full and epoch + 1 in self._full.epochs:
-            norms = gradient_norms(model, self._data.train, self._data.train_labels, self._full.layers)
-            self.grand_full[self._full.epochs.index(epoch + 1)] = norms.cpu()
         wait(self._data.device)
         self.seconds += time.perf_counter() - begin
+        if self._full and epoch + 1 in self._full.epochs:
+            begin = time.perf_counter()
+            norms = gradient_norms(model, self._data.train, self._data.train_labels, self._full.layers)
+            self.grand_full[self._full.epochs.index(epoch + 1)] = norms.cpu()
+            self.full_seconds += time.perf_counter() - begin
         self._done = epoch + 1
         if epoch >= 0:
             self._follow(epoch, model, clean)
@@ -143,7 +149,7 @@ class _Recorder:
         arrays = {name: getattr(self, name)[:done].numpy() for name in BY_EPOCH}
         curves = {name: curve[:done] for name, curve in self.curves.items()}
         arrays |= {"initial": self.initial.numpy(), "grand_full": self.grand_full.numpy()}  # later rows are written again
-        return {**arrays, "grand": self.grand[: done + 1].numpy(), **curves, "seconds": np.array(self.seconds)}
+        return {**arrays, "grand": self.grand[: done + 1].numpy(), **curves, "seconds": np.array([self.seconds, self.full_seconds])}
 
     def restore(self, state: State) -> None:
         """Take over what another recorder of the same training had recorded."""
@@ -152,7 +158,7 @@ class _Recorder:
             getattr(self, name)[: len(state[name])] = torch.from_numpy(state[name])
         for name, curve in self.curves.items():
             curve[:done] = state[name]
-        self.seconds = float(state["seconds"])
+        self.seconds, self.full_seconds = state["seconds"].tolist()
         self._bar.update(done)
 
     def _follow(self, epoch: int, model: torch.nn.Module, clean: torch.Tensor) -> None:

@@ -59,6 +59,13 @@ def test_an_unknown_recipe_for_threshold_examples_is_refused():
     ]
 
 
+def test_a_schedule_that_holds_examples_out_is_refused_for_threshold_examples():
+    changes = study()
+    changes["recipes"]["steady"] = STEADY | {"schedule": {"name": "plateau"}}
+    [line] = complaints(changes)
+    assert line.startswith("datasets.digits.recipes.threshold: steady has a plateau schedule, which holds examples out")
+
+
 @pytest.mark.parametrize(
     ("relabel", "what"),
     [
@@ -100,7 +107,6 @@ def test_kinds_of_wrong_labels_must_be_of_this_data_set_and_have_a_cut_off():
         ({"name": "steps", "epochs": [1], "factor": 0.1}, True),
         ({"name": "onecycle"}, True),
         ({"name": "cosine"}, True),
-        ({"name": "plateau"}, True),
     ],
 )
 def test_a_learning_rate_that_drops_is_warned_of_with_the_reason(schedule, warned):

@@ -175,7 +175,10 @@ def check_imbalance(dataset):
     names, counts = names_of(section.base), examples_of(section.base)
     if names and counts and len(names) == len(counts):
         try:
-            imbalance.kept(plain(section.imbalance), dict(zip(names, counts)), f"datasets.{dataset}.imbalance")
+            asked, key = plain(section.imbalance), f"datasets.{dataset}.imbalance"
+            trained = imbalance.kept(asked, dict(zip(names, counts)), key)
+            if isinstance(asked["test"], dict):  # of test images only the classes are known here
+                imbalance.of_test_set(asked, trained, dict.fromkeys(names, float("inf")), key)
         except PipelineError as error:
             raise WorkflowError(str(error)) from None
 
@@ -211,10 +214,11 @@ def sources_of(dataset, metric):
     """The files that a metric reads beside the data set."""
     match needs(metric):
         case "dynamics":
-            fewest, seeds = metric_files.fewest_seeds(study.metric_function(metric)), len(ensemble_seeds(dataset))
+            scorer, fewest = study.scored_by(dataset, metric), metric_files.fewest_seeds(study.metric_function(metric))
+            seeds = min(len(ensemble_seeds(scorer)), study.metric_parameters(metric).get("seeds") or float("inf"))
             if seeds < fewest:
-                raise WorkflowError(f"metrics.{metric}: needs at least {fewest} ensemble seeds, {dataset} has {seeds}")
-            return ensemble_files(study.scored_by(dataset, metric))
+                raise WorkflowError(f"metrics.{metric}: needs at least {fewest} ensemble seeds, {scorer} has {seeds}")
+            return ensemble_files(scorer)
         case "images":
             return [f"data/{dataset}/dataset.h5"]
         case "clusters":

@@ -34,8 +34,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
         recorded = record(Data(dataset, recipe, device), recipe, seeds, checkpoint, full)
         trained = recorded.trained
         trained.speed.io_seconds += reading
-        # a pass with gradients counts as three
-        passes = recipe.epochs + 1 + 3 * len(full.epochs if full else [])
+        pass_flops = trained.forward_flops * len(dataset.train_labels)
         attrs = {
             "dataset": images,
             "origin": params.origin,
@@ -47,7 +46,9 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             "device": devices.name(device),
             "seconds": trained.seconds,
             "recording_seconds": recorded.seconds,
-            "recording_flops": trained.forward_flops * len(dataset.train_labels) * passes,
+            "recording_flops": pass_flops * (recipe.epochs + 1),
+            "grand_full_seconds": recorded.full_seconds,
+            "grand_full_flops": 3 * pass_flops * len(full.epochs if full else []),  # a pass with gradients counts as three
             **trained.speed.record(peak),
         }
         begin = time.perf_counter()
