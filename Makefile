@@ -3,14 +3,18 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test test-slow test-kill test-slurm slurm verify bench lint format lock clean
+.PHONY: demo test test-long test-slow test-kill test-slurm slurm verify bench lint format lock clean
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) results/digits/sliding_window.png
 	@echo "Look at results/digits/sliding_window.png; its numbers are in results/digits/sliding_window.csv"
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow and not slurm"
+	$(BIN)/python -m pytest -m "not slow and not slurm and not long"
+
+# the workflow of every part beyond the thesis, on small data: about ten minutes
+test-long: .venv/installed
+	$(BIN)/python -m pytest -m long
 
 # what takes minutes: CIFAR where config.yaml finds it, the report in a browser
 test-slow: .venv/installed

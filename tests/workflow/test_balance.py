@@ -8,6 +8,8 @@ from PIL import Image
 
 from pipeline_lib.confusion import from_text
 
+pytestmark = pytest.mark.long
+
 QUOTAS = {"shares": [0.5], "seeds": 2, "metrics": ["el2n"], "balanced": [False, True], "missing_classes": "allow"}
 UNEQUAL = {
     "base": "digits",

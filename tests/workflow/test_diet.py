@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.long
+
 FIGURES = [f"results/digits/{name}.png" for name in ("score_epoch", "seeds", "transfer", "grand_full")]
 ON = {
     "datasets.digits.experiments": {

@@ -1,5 +1,9 @@
 """What is planned for parting networks and tangent kernels, and what reruns them."""
 
+import pytest
+
+pytestmark = pytest.mark.long
+
 CONNECTIVITY, VELOCITY = "results/digits/connectivity.png", "results/digits/kernel_velocity.png"
 SECTIONS = {
     "connectivity": {"epochs": [0, 1], "pairs": 2, "points": 3, "examples": 50},

@@ -5,6 +5,8 @@ import shutil
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.long
+
 FIGURE, PICTURES = "results/digits/robustness.png", "results/digits/attacked.png"
 SECTION = {"attacks": {"fgsm": {}}, "epsilons": [0.1], "shares": [0.5], "metrics": ["el2n"], "seeds": 2}
 ATTACKS = {"attack el2n", "attack random", "attack full"}

@@ -5,6 +5,8 @@ import shutil
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.long
+
 FIGURES = ("results/digits/imbalance.png", "results/digits/sweep.png")
 VALUES = {"recipe.optimiser.lr": [0.01, 0.1], "recipe.epochs": [1, 2]}
 SWEEPS = {"sweep sweep optimiser_lr", "sweep sweep epochs"}
