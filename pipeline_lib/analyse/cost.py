@@ -1,6 +1,6 @@
 """What pruning costs and when it pays: training on a subset is cheaper, but somebody had to score the examples first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,14 @@ COLUMNS = (
     *("training_seconds", "training_flops", "scoring_seconds", "scoring_flops", "total_seconds", "total_flops"),
     *("relative_cost", "trainings_to_break_even", *PRICES),
 )
-TRAINED = {"dynamics": "ensemble", "features": "SwAV"}  # folder of files that account for their own speed -> in words
+# folder of files that account for their own speed -> what they belong to
+TRAINED = {
+    "dynamics": "ensemble",
+    "features": "SwAV",
+    "threshold": "threshold",
+    "connectivity": "connectivity",
+    "kernels": "kernel_velocity",
+}
 PARTS = tuple(name for name in CLOCKED if name.endswith("_seconds"))
 ACCOUNT = ("images", "flops", *CLOCKED)
 SPEED_COLUMNS = (
@@ -27,7 +34,15 @@ SPEED_COLUMNS = (
     *("data", "compute", "evaluation", "files", "seconds"),
 )
 TERA = 1e12
-MADE_BY = {"dynamics": "train_seed", "features": "train_swav", "clusters": "cluster"}  # folder -> rule
+# folder -> rule
+MADE_BY = {
+    "dynamics": "train_seed",
+    "features": "train_swav",
+    "clusters": "cluster",
+    "threshold": "train_threshold",
+    "connectivity": "train_connectivity",
+    "kernels": "train_kernels",
+}
 
 
 def price(paths: Iterable[str | Path]) -> dict[str, float]:
@@ -52,22 +67,35 @@ def price(paths: Iterable[str | Path]) -> dict[str, float]:
 
 
 def accounts(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Return what the files of an ensemble or of features say of their own speed, one row per file.
+    """Return what files of trainings say of their own speed, one row per file.
 
     Args:
-        paths: files of an ensemble, of features; others are passed over.
+        paths: files of an ensemble, of features, of trainings with threshold examples, of parting networks, of kernels.
 
     Returns:
-        `what` ("ensemble", "SwAV"), and by their names in the files images, flops, the seconds by part, the device's peak.
+        `what` (of `TRAINED`), and by their names in the files images, flops, the seconds by part, the device's peak.
 
     Raises:
         PipelineError: a file is missing or damaged.
     """
     rows = []
-    for path in sorted({Path(path) for path in paths if Path(path).parent.name in TRAINED}):
+    for path in map(Path, paths):
         with storage.open_h5(path, MADE_BY[path.parent.name]) as file:
             rows.append({"what": TRAINED[path.parent.name]} | {name: float(file.attrs[name]) for name in ACCOUNT})
     return pd.DataFrame(rows, columns=["what", *ACCOUNT])
+
+
+def runs_of(sweeps: Mapping[str, Iterable[pd.DataFrame]]) -> pd.DataFrame:
+    """Return what the trainings of sweeps say of their speed; one that several of them share counts for the first.
+
+    Args:
+        sweeps: experiment -> its sweeps, of which some may have trained nothing.
+
+    Returns:
+        One row per training: `what` (the experiment), `ACCOUNT`.
+    """
+    rows = [sweep.assign(what=name) for name, tables in sweeps.items() for sweep in tables if len(sweep)]
+    return pd.concat(rows).drop_duplicates("run").reindex(columns=["what", *ACCOUNT])
 
 
 def speeds(trainings: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import copy
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from torch import nn
 from pipeline_lib.config import Recipe
 from pipeline_lib.learn.device import autocast
 from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.speed import Speed
 from pipeline_lib.learn.train import EVALUATION_PIXELS, Trained, predict, train
 from pipeline_lib.resume import Checkpoint, State
 from pipeline_lib.rng import generator
@@ -42,13 +43,15 @@ class Lines:
             second.
         error: (T, points, groups) float64 share of wrong predictions, 0..1.
         seconds: wall-clock time of the trainings and of the lines.
-        flops: floating-point operations of both.
+        line_flops: floating-point operations of the lines.
+        speed: account of the trainings, each from where it began; the time of the lines is evaluation.
     """
 
     loss: np.ndarray
     error: np.ndarray
     seconds: float = 0.0
-    flops: float = 0.0
+    line_flops: float = 0.0
+    speed: Speed = field(default_factory=Speed)
 
 
 @dataclass
@@ -120,16 +123,16 @@ def connect(
     done = _resume(checkpoint, lines) if checkpoint else 0
     earlier, begin = lines.seconds, time.perf_counter()
     parent = Parting(epochs[done:])
-    flops = _train(data, recipe, seeds, parent).speed.flops
+    lines.speed += _train(data, recipe, seeds, parent).speed
     statistics = statistics_examples(data, seeds)
-    lines.flops += flops
     for place in range(done, len(epochs)):
         start = epochs[place], parent.states.pop(epochs[place])
         ends = [_train(data, recipe, _of_child(seeds, child), Parting(begin=start)) for child in CHILDREN]
         first, second = (end.model for end in ends)
+        looking = time.perf_counter()
         lines.loss[place], lines.error[place] = along(first, second, data, recipe, groups, statistics, points)
-        looked = points * (len(statistics) + sum(map(len, groups)))
-        lines.flops += len(ends) * flops * (1 - start[0] / recipe.epochs) + looked * ends[0].forward_flops
+        lines.line_flops += points * (len(statistics) + sum(map(len, groups))) * ends[0].forward_flops
+        lines.speed += _since(ends, epochs[place] / recipe.epochs) + Speed(evaluation_seconds=time.perf_counter() - looking)
         lines.seconds = earlier + time.perf_counter() - begin
         log.info("parted after epoch %d: loss of each group along the line\n%s", start[0], lines.loss[place].T.round(4))
         if checkpoint:
@@ -145,14 +148,25 @@ def _train(data: Data, recipe: Recipe, seeds: Seeds, parting: Parting) -> Traine
     return train(data, np.arange(data.train.examples), recipe, seeds, checkpoint=parting)
 
 
+def _since(ends: list[Trained], begin: float) -> Speed:
+    """Return the account of trainings that began after this share of their epochs; their clocks ran from there already."""
+    whole = sum((end.speed for end in ends), Speed())
+    return replace(whole, images=round(whole.images * (1 - begin)), flops=whole.flops * (1 - begin))
+
+
 def _resume(checkpoint: Checkpoint, lines: Lines) -> int:
     """Say what a job's state is made of, take over what is there, and return how many epochs have their line."""
 
     def restore(state: State) -> None:
         lines.loss[:], lines.error[:] = state["loss"], state["error"]
-        lines.seconds, lines.flops = float(state["seconds"]), float(state["flops"])
+        lines.seconds, lines.line_flops = float(state["seconds"]), float(state["line_flops"])
+        lines.speed = Speed(**{name: state[name].item() for name in vars(lines.speed)})
 
-    checkpoint.add("lines", lambda: {name: np.array(value) for name, value in vars(lines).items()}, restore)
+    def state() -> State:
+        values = vars(lines) | vars(lines.speed)
+        return {name: np.array(value) for name, value in values.items() if name != "speed"}
+
+    checkpoint.add("lines", state, restore)
     return checkpoint.resume()
 
 

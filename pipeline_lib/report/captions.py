@@ -232,7 +232,8 @@ TABLES = {
         "Images trained on, repetitions counted, per second of making batches and taking steps. TFLOP/s: what is counted of "
         "convolutions and matrix products over the same time; share_of_peak: of the matrix product that each job measured "
         "beside its training on the same device (small networks are far below it: there the time goes into calls, not "
-        "arithmetic). Data to files: shares of the whole time.",
+        "arithmetic). Data to files: shares of the whole time. A training that several experiments share is counted for the "
+        "first of them; networks that part (connectivity) from where they do; attacks on networks are no training.",
     ),
     "claims": Heading(
         "claims",

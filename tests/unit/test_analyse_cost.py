@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline_lib import storage
-from pipeline_lib.analyse.cost import COLUMNS, PRICES, SPEED_COLUMNS, accounts, ledger, price, speeds
+from pipeline_lib.analyse.cost import COLUMNS, PRICES, SPEED_COLUMNS, accounts, ledger, price, runs_of, speeds
 from pipeline_lib.analyse.statistics import share_interval
 from pipeline_lib.errors import PipelineError
 from tests.unit.sweep_tables import FULL_FLOPS, FULL_SECONDS, full, sweep
@@ -120,10 +120,25 @@ def test_speeds_by_hand():
     assert ensemble["seconds"] == 8
 
 
-def test_the_accounts_of_files_are_told_once_and_of_trainings_only(tmp_path):
-    seed, features = tmp_path / "dynamics" / "seed0.h5", tmp_path / "features" / "swav.h5"
+def test_the_accounts_of_files(tmp_path):
+    seed, pair = tmp_path / "dynamics" / "seed0.h5", tmp_path / "connectivity" / "pair0.h5"
     storage.write_h5(seed, {}, account(100, 1, 1, 2, 0, peak=4e12))
-    storage.write_h5(features, {}, account(50, 1, 1, 2, 0, peak=4e12))
-    found = accounts([seed, features, seed, tmp_path / "clusters" / "prototypes-5.h5"])
-    assert found["what"].tolist() == ["ensemble", "SwAV"]
+    storage.write_h5(pair, {}, account(50, 1, 1, 2, 0, peak=4e12))
+    found = accounts([seed, str(pair)])
+    assert found["what"].tolist() == ["ensemble", "connectivity"]
     assert found["images"].tolist() == [100, 50]
+
+
+def test_a_missing_file_of_an_account_names_the_rule_that_makes_it(tmp_path):
+    with pytest.raises(PipelineError, match="run0.h5.*train_threshold"):
+        accounts([tmp_path / "threshold" / "run0.h5"])
+
+
+def test_a_training_that_experiments_share_counts_for_the_first():
+    def sweep(*runs):
+        return pd.DataFrame([{"run": run, "point": 0.5, **account(images, 1, 1, 2, 0, peak=4e12)} for run, images in runs])
+
+    sweeps = {"easiest": [sweep(("a", 10), ("b", 20)), sweep(("b", 20))], "fixed": [sweep(("b", 20), ("c", 30)), pd.DataFrame()]}
+    found = runs_of(sweeps)
+    assert found["what"].tolist() == ["easiest", "easiest", "fixed"]
+    assert found["images"].tolist() == [10, 20, 30]

@@ -123,7 +123,11 @@ def test_arithmetic_is_counted(data):
     whole = parted(data)
     trainings = 1 + 2 * (1 + 1 / EPOCHS)  # the parent; two children from the beginning; two for the last epoch
     looks = 2 * POINTS * 2 * EXAMPLES  # at two epochs: all images for the statistics, all in the three groups
-    assert lines.flops == pytest.approx(trainings * whole.speed.flops + looks * whole.forward_flops)
+    assert lines.line_flops == pytest.approx(looks * whole.forward_flops)
+    assert lines.speed.flops == pytest.approx(trainings * whole.speed.flops)
+    assert lines.speed.images == pytest.approx(trainings * whole.speed.images, abs=2)
+    spent = lines.speed.data_seconds + lines.speed.compute_seconds + lines.speed.evaluation_seconds
+    assert 0.5 * lines.seconds < spent <= lines.seconds
 
 
 def test_an_interrupted_job_goes_on_with_the_next_epoch(data, tmp_path, monkeypatch):
@@ -145,7 +149,7 @@ def test_an_interrupted_job_goes_on_with_the_next_epoch(data, tmp_path, monkeypa
     assert len(looked) == 1
     np.testing.assert_array_equal(resumed.loss, whole.loss)
     np.testing.assert_array_equal(resumed.error, whole.error)
-    assert resumed.flops > whole.flops, "the parent was trained twice"
+    assert resumed.speed.flops > whole.speed.flops, "the parent was trained twice"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

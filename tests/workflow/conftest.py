@@ -34,6 +34,7 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here; the
     r"Rank the examples .*": "rank_examples",
     r"Average what .*": "believe",
     r"Add up what .*": "draw_cost",
+    r"Say how fast .*": "sum_speed",
     r"Compute the areas .*": "draw_area",
     r"Measure how well .*": "draw_noise_detection",
     r"Judge the claims .*": "judge_claims",

@@ -73,7 +73,6 @@ rule draw_cost:
         lambda w: sum(scoring_files(w.dataset, "prune_easiest").values(), []),
     output:
         table="results/{dataset}/cost.csv",
-        speed="results/{dataset}/speed.csv",
         figure="results/{dataset}/cost.png",
     log:
         "results/{dataset}/logs/draw_cost.log",
@@ -92,6 +91,41 @@ rule draw_cost:
         "Add up what pruning of {wildcards.dataset} costs"
     script:
         "../scripts/draw_cost.py"
+
+
+def alone_files(dataset):
+    """The trainings of a data set's report that are no points of a sweep: each says itself how fast it was."""
+    threshold = threshold_runs(dataset) if has_threshold(dataset) else []
+    return [*ensemble_files(dataset), f"results/{dataset}/features/swav.h5", *threshold, *landscape_files(dataset)]
+
+
+def alone_lineage(dataset):
+    threshold = lineages(threshold_steps(dataset)) if has_threshold(dataset) else []
+    return [ensemble_lineage(dataset), features_step(dataset).lineage, threshold, landscape_lineage(dataset)]
+
+
+rule sum_speed:
+    input:
+        lambda w: [path for name in study.swept(w.dataset) for path in sweep_files(w.dataset, name).values()],
+        trainings=lambda w: alone_files(w.dataset),
+    output:
+        "results/{dataset}/speed.csv",
+    log:
+        "results/{dataset}/logs/sum_speed.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
+    params:
+        sweeps=lambda w: {name: sweep_files(w.dataset, name) for name in study.swept(w.dataset)},
+        code=code("sum_speed"),
+        upstream=lambda w: [sweeps_lineage(w.dataset, *study.swept(w.dataset)), alone_lineage(w.dataset)],
+        origins=lambda w, input: origins_of(input),
+    message:
+        "Say how fast the trainings of {wildcards.dataset} were"
+    script:
+        "../scripts/sum_speed.py"
 
 
 rule draw_reliability:

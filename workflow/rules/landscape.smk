@@ -56,6 +56,14 @@ def kernel_seeds(dataset):
     return range(experiment_settings(dataset, "kernel_velocity")["seeds"])
 
 
+def connectivity_files(dataset):
+    return [f"results/{dataset}/connectivity/pair{pair}.h5" for pair in pairs_of(dataset)]
+
+
+def kernels_files(dataset):
+    return [f"results/{dataset}/kernels/seed{seed}.h5" for seed in kernel_seeds(dataset)]
+
+
 def connectivity_lineage(dataset):
     return lineages(connectivity_step(dataset, pair) for pair in pairs_of(dataset))
 
@@ -132,7 +140,7 @@ rule train_kernels:
 rule draw_connectivity:
     input:
         dataset="data/{dataset}/dataset.h5",
-        lines=lambda w: [f"results/{w.dataset}/connectivity/pair{pair}.h5" for pair in pairs_of(w.dataset)],
+        lines=lambda w: connectivity_files(w.dataset),
     output:
         table="results/{dataset}/connectivity.csv",
         figure="results/{dataset}/connectivity.png",
@@ -157,7 +165,7 @@ rule draw_connectivity:
 rule draw_kernel_velocity:
     input:
         dataset="data/{dataset}/dataset.h5",
-        kernels=lambda w: [f"results/{w.dataset}/kernels/seed{seed}.h5" for seed in kernel_seeds(w.dataset)],
+        kernels=lambda w: kernels_files(w.dataset),
     output:
         table="results/{dataset}/kernel_velocity.csv",
         figure="results/{dataset}/kernel_velocity.png",
@@ -182,6 +190,11 @@ rule draw_kernel_velocity:
 def landscape_figures(dataset):
     experiments = study.experiments_of(dataset)
     return [name for name in ("connectivity", "kernel_velocity") if getattr(experiments, name) is not None]
+
+
+def landscape_files(dataset):
+    files_of = {"connectivity": connectivity_files, "kernel_velocity": kernels_files}
+    return [path for name in landscape_figures(dataset) for path in files_of[name](dataset)]
 
 
 def landscape_lineage(dataset):

@@ -7,7 +7,9 @@ def report_configuration(dataset):
     while isinstance(study.datasets[bases[-1]], Derived):
         bases.append(study.datasets[bases[-1]].base)
     below = ("ensemble", "experiments", "obtain")  # the first two come resolved, the last is advice
-    recipes = {getattr(section.recipes, purpose) for purpose in ("scoring", "training")}
+    experiments = study.experiments_of(dataset)
+    landscape = {getattr(experiments, name).recipe for name in landscape_figures(dataset)}
+    recipes = {*plain(section.recipes).values(), *landscape}
     return {
         "seed": study.seed,
         "datasets": {name: {k: v for k, v in plain(study.datasets[name]).items() if k not in below} for name in bases},
@@ -15,7 +17,7 @@ def report_configuration(dataset):
         "swav": {section.swav: swav_settings(dataset)},
         "ensemble": plain(study.ensemble_of(dataset)),
         "metrics": report_metrics(),
-        "experiments": plain(study.experiments_of(dataset)),
+        "experiments": plain(experiments),
     }
 
 

@@ -7,6 +7,7 @@ from pipeline_lib.config import CHECKPOINT_SECONDS, Recipe
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
+from pipeline_lib.learn import speed
 from pipeline_lib.learn.connect import connect
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.prune.groups import THIRDS, neighbours
@@ -24,7 +25,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
         groups = [neighbours(order, settings["examples"], place) for place in THIRDS.values()]
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
         recipe, seeds = Recipe.model_validate(params.recipe), Seeds(params.study_seed, "connectivity", pair)
-        data = Data(dataset, recipe, device)
+        data, peak = Data(dataset, recipe, device), speed.peak(device, recipe.precision)
         lines = connect(data, recipe, seeds, settings["epochs"], groups, settings["points"], checkpoint)
         attrs = {
             "dataset": images,
@@ -37,10 +38,11 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             "code": params.code,
             "device": devices.name(device),
             "seconds": lines.seconds,
-            "flops": lines.flops,
+            "line_flops": lines.line_flops,
+            **lines.speed.record(peak),
         }
         arrays = {"loss": lines.loss, "error": lines.error, "epochs": np.array(settings["epochs"]), "groups": np.stack(groups)}
         storage.write_h5(output, arrays, attrs)
         resume.keep(output)
         checkpoint.remove()
-        log.result = f"{lines.seconds:.1f} s, {lines.flops / 1e12:.3g} TFLOP"
+        log.result = lines.speed.words(peak)
