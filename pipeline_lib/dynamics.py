@@ -38,9 +38,14 @@ def _check_seeds(value: int | None) -> None:
         raise ValueError(f"{value!r} is not a number of seeds: a whole number from 1")
 
 
+def _check_group(value: int) -> None:
+    if not (type(value) is int and value >= 0):
+        raise ValueError(f"{value!r} is not the place of a group of seeds: a whole number from 0")
+
+
 # what every metric that reads dynamics takes besides its own parameters; no metric file knows of them
-READS = {"until": None, "seeds": None}  # None: all epochs, all seeds
-CHECKS = {"until": _check_until, "seeds": _check_seeds}
+READS = {"until": None, "seeds": None, "group": 0}  # None: all epochs, all seeds
+CHECKS = {"until": _check_until, "seeds": _check_seeds, "group": _check_group}
 
 
 def single(half: np.ndarray) -> np.ndarray:
@@ -206,7 +211,8 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
     Args:
         stack: closes the files.
         paths: one file per seed.
-        parameters: of the metric; `until` and `seeds`, where given, choose the epochs and the first so many seeds.
+        parameters: of the metric; `until`, where given, chooses the epochs; `seeds` how many seeds, `group` (from 0) which so
+            many: the first, the next, and from the beginning again when all had their turn.
         labels: (N,) labels of the data set.
         dataset: fingerprint of the data set.
 
@@ -246,5 +252,6 @@ def narrowed(dynamics: Dynamics, parameters: dict) -> Dynamics:
     if seeds is not None:
         if seeds > len(dynamics.seeds):
             raise PipelineError(f"{seeds} seeds were asked for, but the ensemble has {len(dynamics.seeds)}")
-        dynamics = dynamics.subset(range(seeds))
+        first = parameters.get("group", 0) * seeds
+        dynamics = dynamics.subset([place % len(dynamics.seeds) for place in range(first, first + seeds)])
     return dynamics

@@ -1,6 +1,7 @@
 """Scores: one metric's number for every training example, higher = harder; computed, checked, kept in a file."""
 
 import importlib
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
@@ -91,3 +92,9 @@ def read(path: str | Path, dataset: str, examples: int) -> np.ndarray:
     if not np.isfinite(score).all():
         raise storage.refuse(path, "holds scores that are not finite", REBUILD)
     return score
+
+
+def read_together(paths: Sequence[str | Path], dataset: str, examples: int) -> np.ndarray | None:
+    """Return the scores of several files: None of no file, (N,) of one, else (files, N); arguments and errors as of `read`."""
+    rows = [read(path, dataset, examples) for path in paths]
+    return None if not rows else rows[0] if len(rows) == 1 else np.stack(rows)

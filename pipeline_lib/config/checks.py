@@ -99,6 +99,8 @@ def _check_recorded(study: "Study", name: str, parameters: dict[str, Any]) -> No
             f"metrics.{name}.seeds: should be at most {study.ensemble_of(smallest).seeds}, the seeds of the ensemble of "
             f"{smallest}, not {parameters['seeds']}"
         )
+    if parameters.get("group") and not parameters.get("seeds"):
+        raise ValueError(f"metrics.{name}.group: says which of several groups of seeds; say of how many seeds with `seeds`")
     if metric_files.recorded(study.metrics[name].get("function", name)) == "grand_full":
         for dataset in study.datasets:
             epoch = parameters["epoch"]

@@ -1,5 +1,6 @@
 """The study: everything in one config file, and the names that its sections use of one another."""
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -23,9 +24,9 @@ Parameters = Annotated[
 
 # the metrics of the experiment `clusters` need no line of their own: km_prototypes_5, km_backbone_classes
 CLUSTER_METRIC = re.compile(r"km_(?P<features>prototypes|backbone)_(?P<k>\d+|classes|elbow)")
-# nor do those of score_epoch, seeds and transfer: el2n_at_2, el2n_of_3, el2n_from_other
+# nor do those of score_epoch, seeds and transfer: el2n_at_2, el2n_of_3 (and el2n_of_3_1 of the next three), el2n_from_other
 EARLY_METRIC = re.compile(r"(?P<metric>\w+)_at_(?P<until>\d+)")
-FEW_SEEDS_METRIC = re.compile(r"(?P<metric>\w+)_of_(?P<seeds>[1-9]\d*)")
+FEW_SEEDS_METRIC = re.compile(r"(?P<metric>\w+)_of_(?P<seeds>[1-9]\d*)(?:_(?P<group>\d+))?")
 FOREIGN_METRIC = re.compile(r"(?P<metric>\w+?)_from_(?P<dataset>\w+)")
 INPUT_NORM = "input_norm"  # the baseline of score_epoch, with or without a line under `metrics`
 
@@ -119,11 +120,11 @@ class Study(Section):
         if found := FOREIGN_METRIC.fullmatch(metric):
             return {"function": found["metric"]} | self.metrics[found["metric"]]
         if found := EARLY_METRIC.fullmatch(metric) or FEW_SEEDS_METRIC.fullmatch(metric):
-            base, values = found.groupdict().values()
-            [reading] = found.groupdict().keys() - {"metric"}
-            entry = {"function": base} | self.metrics[base] | {reading: int(values)}
+            base = found["metric"]
+            reading = {key: int(value) for key, value in found.groupdict().items() if key != "metric" and value is not None}
+            entry = {"function": base} | self.metrics[base] | reading
             # of a number of epochs before the end, what the metric says of the last one it says of theirs
-            at_last = {"epoch": "last"} if reading == "until" and "epoch" in metric_files.parameters(entry["function"]) else {}
+            at_last = {"epoch": "last"} if "until" in reading and "epoch" in metric_files.parameters(entry["function"]) else {}
             return entry | at_last
         found = CLUSTER_METRIC.fullmatch(metric).groupdict()
         return {"function": "km", **found, "k": int(found["k"]) if found["k"].isdigit() else found["k"]}
@@ -218,6 +219,22 @@ class Study(Section):
                 case "transfer":
                     names[metric] = {dataset: metric} | {other: f"{metric}_from_{other}" for other in settings.datasets}
         return names
+
+    def score_names(self, dataset: str, experiment: str, metric: str) -> list[str]:
+        """Return the scores that the trainings of a sweep go by: one for all; by some seeds of an ensemble, one for each training.
+
+        So many groups of seeds as there are, or trainings; where they end the trainings begin with the first again. The spread of
+        the trainings is then that of the scores as well.
+        """
+        ensemble = self.ensemble_of(dataset).seeds
+        if experiment != "seeds":
+            return [metric]
+        for names in self.ensemble_metrics(dataset, experiment).values():
+            for number, name in names.items():
+                if name == metric and number < ensemble:
+                    groups = min(self.experiments_of(dataset).seeds.seeds, ensemble // math.gcd(ensemble, number))
+                    return [name, *(f"{name}_{group}" for group in range(1, groups))]
+        return [metric]
 
     def _early(self, metric: str) -> bool:
         """Whether a metric is configured to look at an epoch before the last."""

@@ -38,7 +38,7 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     notes = [
         f"agreement: mean over up to {subsets} subsets of the seeds, bars: the middle 95% of them; the more seeds are averaged, "
         "the fewer are left to compare with",
-        f"{diet.runs(table)}; scored by the first so many seeds",
+        f"{diet.runs(table)}; each scored by other seeds as far as there are",
     ]
     diet.words(figure, f"{dataset}: how many trainings does a score need?", notes)
     return figure

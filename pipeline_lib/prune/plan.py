@@ -77,7 +77,8 @@ def plan(
     Args:
         experiment: its name in config.yaml.
         metric: its name; or "random" (a fresh random order for every seed) or "full".
-        score: (N,) higher = harder; of the experiment `relabel` 1 for a doubted label, 0 for the others; None for a baseline.
+        score: (N,) higher = harder, or (G, N) of which training seed s goes by row s modulo G; of the experiment `relabel` 1 for
+            a doubted label, 0 for the others; None for a baseline.
         settings: the experiment's section.
         recipe: for the batch, and the epochs of a curriculum.
         dataset: for labels and class names.
@@ -88,12 +89,14 @@ def plan(
         PipelineError: all scores are the same (nothing is planned in `WITHOUT_CONSTANT`), a subset is smaller than a batch or
             than what was asked for, or a class has no example in a subset and `missing_classes` is "error".
     """
-    if score is not None and score.min() == score.max() and experiment in WITHOUT_CONSTANT:
-        log.warning("%s: every example has the same score (%g): left out, as there is no order to prune by", what, score[0])
+    by_seed = None if score is None else np.atleast_2d(score)
+    constant = [] if score is None else [row[0] for row in by_seed if row.min() == row.max()]
+    if constant and experiment in WITHOUT_CONSTANT:
+        log.warning("%s: every example has the same score (%g): left out, as there is no order to prune by", what, constant[0])
         return []
-    if score is not None and score.min() == score.max():
+    if constant:
         raise PipelineError(
-            f"{what}: every example has the same score ({score[0]:g}), so there is no order to prune by. Leave this metric out "
+            f"{what}: every example has the same score ({constant[0]:g}), so there is no order to prune by. Leave this metric out "
             f"of `experiments.{experiment}.metrics`, or score earlier in the training (its `epoch`, or `ensemble.epochs`)"
         )
     examples = len(dataset.train_labels)
@@ -101,7 +104,8 @@ def plan(
         return [Planned(NO_POINT, seed, np.arange(examples)) for seed in range(settings["seeds"])]
     planned = []
     for balanced, seed in product(settings["balanced"], range(settings["seeds"])):
-        request = _request(metric, score, dataset.train_labels, balanced, study_seed, seed)
+        row = None if score is None else by_seed[seed % len(by_seed)]
+        request = _request(metric, row, dataset.train_labels, balanced, study_seed, seed)
         for point, kept in _subsets(experiment, request, settings, recipe, what):
             _check(kept, settings, recipe, dataset, what if point != point else f"{what}, {point}")
             planned += [Planned(point, seed, kept, balanced, budget) for budget in settings["budget"]]

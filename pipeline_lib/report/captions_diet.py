@@ -34,7 +34,7 @@ CAPTIONS = {
         "fewer. The first panel compares such a score with that of the seeds that were left out, which share nothing with it but "
         "the recipe: the honest number, though the fewer seeds are left out, the more does their own noise count. The second "
         "compares it with the whole ensemble, of which it is a part, so that it must come near 1. The last panel trains without "
-        "the easiest.",
+        "the easiest; every training goes by the scores of other seeds as far as there are, so that its interval covers both.",
         "Across: the number of seeds averaged; up: rank correlation, and test accuracy after training without the easiest. Dashed: "
         "random; dotted: all data.",
         behind.trainings,

@@ -1,6 +1,7 @@
 """Experiments on scores from less: the names that they bring along, and mistakes in their sections."""
 
 import copy
+from functools import partial
 
 import pytest
 
@@ -40,6 +41,17 @@ def test_every_number_of_seeds_that_a_metric_can_do_with_is_swept():
     }
 
 
+def test_trainings_go_by_different_groups_of_seeds():
+    """One group for all would hide in the intervals how much it matters which seeds they are."""
+    made = study(seeds={"numbers": [1, 2, 3], "metrics": ["el2n"], "seeds": 3})
+    groups = partial(parse_study(made).score_names, "digits", "seeds")
+    assert groups("el2n_of_1") == ["el2n_of_1", "el2n_of_1_1", "el2n_of_1_2"], "three trainings, three of the four seeds"
+    assert groups("el2n_of_2") == ["el2n_of_2", "el2n_of_2_1"], "of four there are two pairs"
+    assert groups("el2n_of_3") == ["el2n_of_3", "el2n_of_3_1", "el2n_of_3_2"]
+    assert groups("el2n") == ["el2n"]
+    assert parse_study(made).score_names("digits", "prune_easiest", "el2n_of_2") == ["el2n_of_2"]
+
+
 def test_other_ensembles_stand_beside_the_own_one():
     parsed = parse_study(study())
     assert parsed.swept_metrics("digits", "transfer") == ["el2n", "el2n_from_same"]
@@ -52,6 +64,7 @@ def test_the_names_say_what_is_read():
     assert parsed.metric_parameters("el2n_at_2") == {"epoch": "last", "until": 2}
     assert parsed.metric_parameters("early_at_1") == {"epoch": "last", "until": 1}, "the last of those epochs"
     assert parsed.metric_parameters("early_of_3") == {"epoch": 2, "seeds": 3}
+    assert parsed.metric_parameters("std_of_2_1") == {"epoch": "last", "seeds": 2, "group": 1}
     assert parsed.metric_parameters("early_from_same") == {"epoch": 2}
     assert parsed.metric_parameters("flip_at_0") == {"until": 0}
     assert parsed.metric_parameters("input_norm") == {}
@@ -64,7 +77,10 @@ def test_a_configured_metric_may_have_such_a_name_and_such_parameters():
     assert parsed.metric_function("el2n_at_2") == "std"
 
 
-@pytest.mark.parametrize("name", ["km_at_2", "el2n_at_", "el2n_of_0", "el2n_from_nowhere", "other_at_2", "el2n_at_x", "_at_2"])
+@pytest.mark.parametrize(
+    "name",
+    ["km_at_2", "el2n_at_", "el2n_of_0", "el2n_from_nowhere", "other_at_2", "el2n_at_x", "_at_2", "el2n_of_2_", "el2n_of_2_x"],
+)
 def test_a_name_that_only_looks_like_one_is_none(name):
     assert not parse_study(study()).has_metric(name)
 
@@ -152,6 +168,14 @@ MISTAKES = {
     "seeds of a metric": (
         {"metrics": {"el2n": {"seeds": 11}}},
         "metrics.el2n.seeds: should be at most 2, the seeds of the ensemble of photos, not 11",
+    ),
+    "group of all seeds": (
+        {"metrics": {"el2n": {"group": 1}}},
+        "metrics.el2n.group: says which of several groups of seeds; say of how many seeds with `seeds`",
+    ),
+    "no group": (
+        {"metrics": {"el2n": {"seeds": 1, "group": -1}}},
+        "metrics.el2n.group: -1 is not the place of a group of seeds: a whole number from 0",
     ),
     "until of no ensemble": ({"metrics": {"km": {"until": 1}}}, "metrics.km.until: unknown; accepted: function, features, k"),
     "gradients that are not recorded": (

@@ -149,6 +149,10 @@ def test_reading_parameters_choose_what_is_opened(write):
     with ExitStack() as stack:
         read = dynamics.open_source(stack, paths, {"until": 2, "seeds": 2, "epoch": "last"}, LABELS, "fingerprint")
         assert (read.epochs, list(read.seeds)) == (2, [0, 1])
+        second = dynamics.open_source(stack, paths, {"seeds": 2, "group": 1}, LABELS, "fingerprint")
+        both = [dynamics.open_source(stack, [paths[place]], {}, LABELS, "fingerprint") for place in (2, 0)]
+        for position, alone in enumerate(both):  # the third, and as there is no fourth, the first
+            np.testing.assert_array_equal(second.logits(position, 0), alone.logits(0, 0))
         with pytest.raises(PipelineError, match=r"^4 seeds were asked for, but the ensemble has 3$"):
             dynamics.open_source(stack, paths, {"seeds": 4}, LABELS, "fingerprint")
 

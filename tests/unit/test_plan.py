@@ -168,6 +168,13 @@ def test_a_balanced_random_subset_keeps_the_same_share_of_every_class(plan):
     assert not np.array_equal(kept(runs, 0.5, 0, True), kept(runs, 0.5, 1, True))
 
 
+def test_every_training_goes_by_the_scores_of_its_seed(plan):
+    scores = np.stack([SCORE, -SCORE])
+    runs = plan("seeds", score=scores, seeds=3)
+    assert [set(kept(runs, 0.5, seed)) for seed in range(3)] == [hardest(50), hardest(50, -SCORE), hardest(50)]
+    assert plan("seeds", score=np.stack([SCORE, np.zeros(100)])) == [], "one of them has no order"
+
+
 def test_ties_fall_anew_for_every_seed_and_metric_and_never_outrank_a_score(plan):
     subsets = {(metric, seed): kept(plan("prune_hardest", metric, TIED), 0.8, seed) for metric in "ab" for seed in (0, 1)}
     tied = plan("prune_hardest", "a", TIED, shares=[0.75])  # 25: two whole groups of 10, and half of the third

@@ -240,7 +240,8 @@ def chosen_by(dataset, experiment, metric):
         return {}
     if experiment == "relabel":
         return {"flags": f"results/{dataset}/{DOUBTS[metric]}.csv"} if metric in DOUBTS else {}
-    return {"scores": f"results/{dataset}/scores/{metric}.h5"}
+    names = study.score_names(dataset, experiment, metric)
+    return {"scores": [f"results/{dataset}/scores/{name}.h5" for name in names]}
 
 
 def experiment_settings(dataset, experiment):

@@ -110,20 +110,20 @@ def sweep_settings(dataset, experiment, metric):
     return {k: v for k, v in settings.items() if k not in unused}
 
 
-def sweep_source(dataset, experiment, metric):
-    """The step whose result a sweep chooses by."""
+def sweep_sources(dataset, experiment, metric):
+    """The steps whose results a sweep chooses by."""
     if metric in BASELINES or experiment in VARIED:
-        return data_step(dataset)
+        return [data_step(dataset)]
     if experiment == "relabel":
-        return {"threshold": votes_step, "lead": belief_step, "truth": data_step}[metric](dataset)
-    return score_step(dataset, metric)
+        return [{"threshold": votes_step, "lead": belief_step, "truth": data_step}[metric](dataset)]
+    return [score_step(dataset, name) for name in study.score_names(dataset, experiment, metric)]
 
 
 @functools.cache
 def sweep_step(dataset, experiment, metric):
     recipes = sweep_variants(dataset, experiment, metric) or recipe(dataset, "training")
     settings = [study.seed, sweep_settings(dataset, experiment, metric), recipes]
-    return step(settings, code("sweep"), sweep_source(dataset, experiment, metric))
+    return step(settings, code("sweep"), *sweep_sources(dataset, experiment, metric))
 
 
 def lineages(steps):

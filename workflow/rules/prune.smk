@@ -23,7 +23,7 @@ rule sweep:
         runs=lambda w: f"results/{w.dataset}/runs",
         training_code=fingerprint.code("pipeline_lib.learn.train"),
         code=code("sweep"),
-        upstream=lambda w: sweep_source(w.dataset, w.experiment, w.metric).lineage,
+        upstream=lambda w: lineages(sweep_sources(w.dataset, w.experiment, w.metric)),
         origin=lambda w: sweep_step(w.dataset, w.experiment, w.metric).origin,
         origins=lambda w, input: origins_of(input),
     message:

@@ -42,7 +42,7 @@ def attack_files(dataset):
 @functools.cache
 def attack_step(dataset, metric):
     settings = [study.seed, attacked_settings(dataset, metric), recipe(dataset, "training"), attacks_of(dataset)]
-    return step(settings, code("attack"), sweep_source(dataset, "prune_easiest", metric))
+    return step(settings, code("attack"), *sweep_sources(dataset, "prune_easiest", metric))
 
 
 STEPS[re.compile(rf"results/(?P<dataset>{NAME})/attacks/(?P<metric>{NAME})\.csv")] = attack_step
@@ -86,7 +86,7 @@ rule attack:
         runs=lambda w: f"results/{w.dataset}/runs",
         training_code=fingerprint.code("pipeline_lib.learn.train"),
         code=code("attack"),
-        upstream=lambda w: sweep_source(w.dataset, "prune_easiest", w.metric).lineage,
+        upstream=lambda w: lineages(sweep_sources(w.dataset, "prune_easiest", w.metric)),
         origin=lambda w: attack_step(w.dataset, w.metric).origin,
         origins=lambda w, input: origins_of(input),
     message:

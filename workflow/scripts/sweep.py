@@ -18,8 +18,8 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     begin = time.perf_counter()
     dataset, fingerprint = read(snakemake.input.dataset)
     reading = time.perf_counter() - begin
-    files, recipe = snakemake.input.get("scores"), Recipe.model_validate(params.recipe)
-    score = scores.read(files, fingerprint, len(dataset.train_labels)) if files else None
+    files, recipe = snakemake.input.get("scores", []), Recipe.model_validate(params.recipe)
+    score = scores.read_together(files, fingerprint, len(dataset.train_labels))
     title = f"{experiment} of {snakemake.wildcards.dataset} by {metric}"
     if experiment == "relabel" and metric != "full":
         score = flags.read(metric, snakemake.input.get("flags"), dataset, title).astype(float)
