@@ -92,10 +92,11 @@ def runs_of(sweeps: Mapping[str, Iterable[pd.DataFrame]]) -> pd.DataFrame:
         sweeps: experiment -> its sweeps, of which some may have trained nothing.
 
     Returns:
-        One row per training: `what` (the experiment), `ACCOUNT`.
+        One row per training that came to its end: `what` (the experiment), `ACCOUNT`.
     """
-    rows = [sweep.assign(what=name) for name, tables in sweeps.items() for sweep in tables if len(sweep)]
-    return pd.concat(rows).drop_duplicates("run").reindex(columns=["what", *ACCOUNT])
+    rows = [sweep.assign(what=name) for name, tables in sweeps.items() for sweep in tables]
+    runs = pd.concat(rows or [pd.DataFrame(columns=["run"])])
+    return runs.dropna(subset=["run"]).drop_duplicates("run").reindex(columns=["what", *ACCOUNT])
 
 
 def speeds(trainings: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.optimize import isotonic_regression
 
 from pipeline_lib.analyse.cutoffs import AUROC
 from pipeline_lib.analyse.threshold import QUALITY
@@ -12,7 +13,7 @@ from pipeline_lib.draw.style import plt
 
 RULES = {  # rule -> its colour, marker, and name
     "threshold": ("#D55E00", "D", "learned cut-off (threshold examples)"),
-    "lead": ("#0072B2", "o", "fixed rule (another class far more probable)"),
+    "lead": ("#333333", "o", "fixed rule (another class far more probable)"),
 }
 SPREAD = 0.16  # between the marks of two rules, of the distance between two data sets
 TITLES = {
@@ -20,7 +21,8 @@ TITLES = {
     "recall": "recall: wrong labels that are flagged",
     "f1": "F1 of both",
 }
-LABELLED = 6  # scores with the largest AUROC that are named in the figure; the others are grey
+LABELLED = 6  # scores with the largest AUROC that have a colour; the others are grey
+GAP = 0.047  # AUROC between two names at the right
 
 
 def draw(table: pd.DataFrame, dataset: str) -> Figure:
@@ -39,7 +41,8 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     panels[0, 0].legend(loc="lower left", fontsize=9)
     _scores(panels[1, 1], table[table["measure"] == AUROC], kinds)
     shares = table.drop_duplicates("dataset").set_index("dataset")
-    names = [f"{kind}\n{shares.loc[kind, 'wrong'] / shares.loc[kind, 'examples']:.0%} wrong" for kind in kinds]
+    wrong = shares["wrong"] / shares["examples"]
+    names = [f"{kind.removeprefix(f'{dataset}_')}\n{wrong[kind]:.0%} wrong" for kind in kinds]
     for axes in panels[1]:
         axes.set_xlim(-0.5, len(kinds) - 0.5)
         axes.set_xticks(range(len(kinds)), names, fontsize=9)
@@ -64,14 +67,31 @@ def _rules(axes: Axes, rows: pd.DataFrame, kinds: list[str]) -> None:
 
 
 def _scores(axes: Axes, rows: pd.DataFrame, kinds: list[str]) -> None:
-    mean = rows.groupby("by")["value"].mean().sort_values(ascending=False)
-    for place, by in enumerate(mean.index):
-        own = rows[rows["by"] == by].set_index("dataset").reindex(kinds)
-        if place < LABELLED:
-            axes.plot(range(len(kinds)), own["value"], **style.look(by), linewidth=1.4, markersize=6, label=by, zorder=3)
-        else:
-            axes.plot(range(len(kinds)), own["value"], color="#bbbbbb", linewidth=1, zorder=1)
+    values = rows.pivot(index="dataset", columns="by", values="value").reindex(kinds)
+    best = values.mean().sort_values(ascending=False).index[:LABELLED]
+    for by, value in values.items():
+        coloured = style.look(by) | {"linewidth": 1.4, "markersize": 6, "zorder": 3}
+        look = coloured if by in best else {"color": "#bbbbbb", "linewidth": 1}
+        axes.plot(range(len(kinds)), value, **look)
+    ends = values.iloc[-1].sort_values()
+    for by, height in zip(ends.index, _apart(ends.to_numpy()), strict=True):
+        axes.annotate(
+            by,
+            (len(kinds) - 1, ends[by]),
+            (len(kinds) - 0.45, height),
+            va="center",
+            fontsize=8,
+            color=style.look(by)["color"] if by in best else "#777777",
+            arrowprops={"arrowstyle": "-", "color": "#cccccc", "linewidth": 0.6, "relpos": (0, 0.5), "shrinkA": 0},
+            annotation_clip=False,
+        )
     axes.axhline(0.5, color="#555555", linestyle=style.BASELINES["random"][1], linewidth=1.4)
     axes.set_ylim(-0.02, 1.03)
-    axes.set_title("AUROC of the scores (grey: all others; dashed: chance)", loc="left")
-    axes.legend(loc="lower left", fontsize=9, title="largest, on average")
+    axes.set_title(f"AUROC of the scores (coloured: the best {len(best)} on average; dashed: chance)", loc="left")
+
+
+def _apart(heights: np.ndarray) -> np.ndarray:
+    """Return ascending heights moved as far as needed to keep `GAP` between neighbours, from the middle of each crowd."""
+    steps = GAP * np.arange(len(heights))
+    apart = isotonic_regression(heights - steps).x + steps
+    return apart - max(0, apart.max() - 1)  # the names stay beside their panel

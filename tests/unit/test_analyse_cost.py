@@ -142,3 +142,10 @@ def test_a_training_that_experiments_share_counts_for_the_first():
     found = runs_of(sweeps)
     assert found["what"].tolist() == ["easiest", "easiest", "fixed"]
     assert found["images"].tolist() == [10, 20, 30]
+    assert runs_of({}).empty
+
+
+def test_trainings_that_diverged_have_no_account():
+    diverged = pd.DataFrame([{"run": None, "point": point, "accuracy": np.nan} for point in (0.1, 0.2)])
+    done = pd.DataFrame([{"run": "a", "point": 0.5, **account(10, 1, 1, 2, 0, peak=4e12)}])
+    assert runs_of({"sweep": [pd.concat([diverged, done])]})["images"].tolist() == [10]

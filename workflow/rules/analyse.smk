@@ -95,18 +95,36 @@ rule draw_cost:
 
 def alone_files(dataset):
     """The trainings of a data set's report that are no points of a sweep: each says itself how fast it was."""
+    features = [f"results/{dataset}/features/swav.h5"] if has_features(dataset) else []
     threshold = threshold_runs(dataset) if has_threshold(dataset) else []
-    return [*ensemble_files(dataset), f"results/{dataset}/features/swav.h5", *threshold, *landscape_files(dataset)]
+    return [*ensemble_files(dataset), *features, *threshold, *landscape_files(dataset)]
 
 
 def alone_lineage(dataset):
+    features = features_step(dataset).lineage if has_features(dataset) else None
     threshold = lineages(threshold_steps(dataset)) if has_threshold(dataset) else []
-    return [ensemble_lineage(dataset), features_step(dataset).lineage, threshold, landscape_lineage(dataset)]
+    return [ensemble_lineage(dataset), features, threshold, landscape_lineage(dataset)]
+
+
+def has_features(dataset):
+    return dataset_section(dataset).swav is not None
+
+
+def told_sweeps(dataset):
+    """The sweeps of the report: experiment -> metric -> file; without SwAV none that is chosen by clusters."""
+    experiments = [name for name in study.swept(dataset) if has_features(dataset) or name != "clusters"]
+    return {
+        name: {m: path for m, path in sweep_files(dataset, name).items() if told(dataset, m)} for name in experiments
+    }
+
+
+def told(dataset, metric):
+    return has_features(dataset) or not study.has_metric(metric) or needs(metric) != "clusters"
 
 
 rule sum_speed:
     input:
-        lambda w: [path for name in study.swept(w.dataset) for path in sweep_files(w.dataset, name).values()],
+        lambda w: [path for sweeps in told_sweeps(w.dataset).values() for path in sweeps.values()],
         trainings=lambda w: alone_files(w.dataset),
     output:
         "results/{dataset}/speed.csv",
@@ -118,9 +136,16 @@ rule sum_speed:
         mem_mb=light_memory,
         runtime=light_minutes,
     params:
-        sweeps=lambda w: {name: sweep_files(w.dataset, name) for name in study.swept(w.dataset)},
+        sweeps=lambda w: told_sweeps(w.dataset),
         code=code("sum_speed"),
-        upstream=lambda w: [sweeps_lineage(w.dataset, *study.swept(w.dataset)), alone_lineage(w.dataset)],
+        upstream=lambda w: [
+            [
+                sweep_step(w.dataset, name, metric).lineage
+                for name, sweeps in told_sweeps(w.dataset).items()
+                for metric in sweeps
+            ],
+            alone_lineage(w.dataset),
+        ],
         origins=lambda w, input: origins_of(input),
     message:
         "Say how fast the trainings of {wildcards.dataset} were"

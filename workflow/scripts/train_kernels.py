@@ -1,5 +1,7 @@
 """Train one network and measure how fast the tangent kernels of groups of neighbours turn."""
 
+import time
+
 import numpy as np
 
 from pipeline_lib import fingerprint, resume, scores, storage
@@ -17,7 +19,9 @@ from pipeline_lib.rng import generator
 with job(snakemake.log[0], snakemake.params.origins) as log:
     params, output, seed = snakemake.params, snakemake.output[0], int(snakemake.wildcards.seed)
     settings, device = params.settings, devices.choose(snakemake.config.get("device", "auto"))
+    begin = time.perf_counter()
     dataset, images = read(snakemake.input.dataset)
+    reading = time.perf_counter() - begin
     score = scores.read(snakemake.input.scores, images, len(dataset.train_labels))
     identity = fingerprint.value(images, params.origin, params.upstream, params.code, device.type)
     if not resume.take_back(output, identity):
@@ -27,6 +31,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
         recipe, seeds = Recipe.model_validate(params.recipe), Seeds(params.study_seed, "kernel velocity", seed)
         peak = speed.peak(device, recipe.precision)
         turned = turn(Data(dataset, recipe, device), recipe, seeds, settings["epochs"], groups, checkpoint)
+        turned.trained.speed.io_seconds += reading
         attrs = {
             "dataset": images,
             "origin": params.origin,
@@ -42,7 +47,9 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             **turned.trained.speed.record(peak),
         }
         arrays = {"velocity": turned.velocity, "epochs": np.array(settings["epochs"]), "groups": np.stack(groups)}
+        begin = time.perf_counter()
         storage.write_h5(output, arrays, attrs)
         resume.keep(output)
         checkpoint.remove()
+        turned.trained.speed.io_seconds += time.perf_counter() - begin
         log.result = turned.trained.speed.words(peak)
