@@ -173,7 +173,7 @@ class Dynamics:
     def training_logits(self, seed: int) -> np.ndarray:
         """Return (T, N, 2) float32 logits of the label and of the best other class, when the example was trained on.
 
-        Of the augmented image, before the step that it took part in; NaN where it was held out for validation.
+        Of the augmented image, before the step that it took part in; NaN where it was held out for validation, or not drawn.
 
         Raises:
             PipelineError: the untrained networks are asked for, which no example has been trained on.

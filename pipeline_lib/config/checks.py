@@ -49,7 +49,12 @@ def check(study: "Study") -> None:
 
 
 def _check_threshold(study: "Study", purpose: str, recipe: str, key: str) -> None:
-    """Refuse a schedule that holds examples out: a single training must have trained on all that it judges."""
+    """Refuse what leaves examples out: a single training must have trained on all that it judges."""
+    if purpose == "threshold" and study.recipes[recipe].balance == "sampler":
+        raise ValueError(
+            f"{key}: {recipe} has `balance: sampler`, whose epochs lack some examples of the larger classes, and these would have "
+            "no margin in training. Name a recipe with another `balance`"
+        )
     if purpose == "threshold" and isinstance(study.recipes[recipe].schedule, Plateau):
         raise ValueError(
             f"{key}: {recipe} has a plateau schedule, which holds examples out for validation, and these would have no margin in "
@@ -192,6 +197,8 @@ def _check_ensemble(study: "Study", name: str) -> None:
             f"{key}.seeds.numbers: should be less than {ensemble.seeds}, the seeds of the ensemble of {name}, not "
             f"{max(experiments.seeds.numbers)}; all seeds are always drawn"
         )
+    if experiments.seeds:
+        _check_seed_groups(study, name, f"{key}.seeds")
     for other in experiments.transfer.datasets if experiments.transfer else []:
         _known(other, [known for known in study.datasets if known != name], f"{key}.transfer.datasets", "other data set")
         if _images_of(study, other) != _images_of(study, name):
@@ -199,6 +206,21 @@ def _check_ensemble(study: "Study", name: str) -> None:
                 f"{key}.transfer.datasets: {other} has other images or labels than {name}; name one that differs in its "
                 f"recipes alone (`base: {name}` without any change)"
             )
+
+
+def _check_seed_groups(study: "Study", name: str, key: str) -> None:
+    """Refuse metrics that have the name of a group of seeds."""
+    for names in study.ensemble_metrics(name, "seeds").values():
+        for group in {group for each in names.values() for group in study.score_names(name, "seeds", each)} - {*names.values()}:
+            _no_metric_of_that_name(study, group, key)
+        for number, each in names.items():
+            if number < study.ensemble_of(name).seeds:
+                _no_metric_of_that_name(study, each, key)
+
+
+def _no_metric_of_that_name(study: "Study", name: str, key: str) -> None:
+    if name in study.metrics:
+        raise ValueError(f"metrics.{name}: {key} gives this name to the scores of some seeds of the ensemble; choose another one")
 
 
 def _check_score_epochs(study: "Study", name: str, key: str) -> None:

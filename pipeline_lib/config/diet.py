@@ -23,7 +23,9 @@ class ScoreEpoch(Experiment):
 class SeedCounts(Experiment):
     """Leave one share of the easiest out by scores of some seeds of the ensemble, others for each training; all are drawn too."""
 
-    numbers: Annotated[list[Positive], Field(min_length=1, description="of seeds whose scores are averaged")] = [1, 2, 3, 5]
+    numbers: Annotated[
+        list[Positive], Field(min_length=1, description="of seeds whose scores are averaged; std takes 2 or more")
+    ] = [1, 2, 3, 5]
     share: InnerShare = 0.5
 
 

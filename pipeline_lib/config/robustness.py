@@ -58,6 +58,9 @@ class Robustness(Section):
         for key in ("epsilons", "shares", "metrics"):
             if isinstance(getattr(self, key), list):
                 once(key, getattr(self, key))
+        for attack in self.attacks:
+            if self.epsilons_of(attack) == [0]:
+                raise ValueError(f"epsilons: 0 alone is no attack; give {attack} at least one above 0")
         return self
 
     def check(self, where: str, shares: list[float], metrics: list[str], seeds: int) -> None:

@@ -44,6 +44,18 @@ def class_counts(kind: str, settings: dict, base: list[int] | None = None) -> li
     return None
 
 
+def test_counts(kind: str, settings: dict, base: list[int] | None = None) -> list[int] | None:
+    """Return the number of test images of each class, or None if only reading the source can tell; arguments as above."""
+    match kind:
+        case "digits":
+            return [held_out_of(number, settings["test_fraction"]) for number in DIGITS]
+        case "cifar" | "npz" if settings.get("source") in CIFAR:
+            return [number // 5 for number in CIFAR[settings["source"]]]
+        case "derived" if not (settings["imbalance"] and settings["imbalance"]["counts"]):
+            return base
+    return None
+
+
 def class_names(kind: str, settings: dict, base: list[str] | None = None) -> list[str] | None:
     """Return the names of the classes in their order, or None if only reading the source can tell; arguments as above."""
     match kind:

@@ -26,7 +26,7 @@ def score(dynamics) -> np.ndarray:
         (N,) float64.
 
     Raises:
-        PipelineError: an example was held out by every seed.
+        PipelineError: no seed trained on an example.
     """
     total, counted = np.zeros(dynamics.examples), np.zeros(dynamics.examples)
     for seed in dynamics.seeds:
@@ -38,7 +38,8 @@ def score(dynamics) -> np.ndarray:
     unseen = int((counted == 0).sum())
     if unseen:
         raise PipelineError(
-            f"aum_training: {unseen} of {dynamics.examples} examples were held out for validation by all "
-            f"{len(dynamics.seeds)} seeds. Take a schedule without validation, more seeds, or the metric `aum`"
+            f"aum_training: {unseen} of {dynamics.examples} examples were trained on by none of the "
+            f"{len(dynamics.seeds)} seeds: a schedule with validation holds some out, and `balance: sampler` leaves some out. Take "
+            "another recipe for scoring, more seeds, or the metric `aum`"
         )
     return total / counted

@@ -124,6 +124,10 @@ MISTAKES = {
         {"seeds": {"numbers": [2, 4]}},
         f"{KEY}.seeds.numbers: should be less than 4, the seeds of the ensemble of digits, not 4; all seeds are always drawn",
     ),
+    "the name of a group of seeds": (
+        {"metrics": {"el2n_of_3_1": {"function": "std"}}, "seeds": {"metrics": ["el2n"]}},
+        f"metrics.el2n_of_3_1: {KEY}.seeds gives this name to the scores of some seeds of the ensemble; choose another one",
+    ),
     "no seeds": ({"seeds": {"numbers": [0]}}, f"{KEY}.seeds.numbers.0: should be at least 1, not 0"),
     "number twice": ({"seeds": {"numbers": [2, 2]}}, f"{KEY}.seeds: numbers: 2 is given twice"),
     "unknown data set": (

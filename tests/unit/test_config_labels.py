@@ -66,6 +66,13 @@ def test_a_schedule_that_holds_examples_out_is_refused_for_threshold_examples():
     assert line.startswith("datasets.digits.recipes.threshold: steady has a plateau schedule, which holds examples out")
 
 
+def test_a_sampler_that_leaves_examples_out_is_refused_for_threshold_examples():
+    changes = study()
+    changes["recipes"]["steady"] = STEADY | {"balance": "sampler"}
+    [line] = complaints(changes)
+    assert line.startswith("datasets.digits.recipes.threshold: steady has `balance: sampler`, whose epochs lack some examples")
+
+
 @pytest.mark.parametrize(
     ("relabel", "what"),
     [

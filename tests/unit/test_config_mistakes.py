@@ -206,7 +206,7 @@ WRONG_INSIDE = [  # the line names a key of the changed section, or the section 
     ("metrics.km", {"features": "foo"}, "metrics.km.features: 'foo' is not one of prototypes, backbone"),
     ("metrics.el2n", {"epoch": 0}, "metrics.el2n.epoch: 0 is not an epoch: a whole number from 1, or last"),
     ("metrics.el2n", {"epoch": 5}, "metrics.el2n.epoch: should be at most 4, the epochs of the ensemble of noisy, not 5"),
-    ("metrics.el2n", {"epoc": 1}, "metrics.el2n.epoc: unknown; accepted: function, epoch, until, seeds"),
+    ("metrics.el2n", {"epoc": 1}, "metrics.el2n.epoc: unknown; accepted: function, epoch, until, seeds, group"),
 ]
 
 

@@ -67,6 +67,7 @@ def study(**section):
         ({"epsilons": [-0.1]}, ".epsilons.0: should be at least 0, not -0.1"),
         ({"epsilons": []}, ".epsilons: should hold 1 or more, not nothing"),
         ({"epsilons": [0.1, 0.1]}, ": epsilons: 0.1 is given twice"),
+        ({"epsilons": [0]}, ": epsilons: 0 alone is no attack; give fgsm at least one above 0"),
         ({"attacks": {}}, ".attacks: should hold 1 or more, not nothing"),
         ({"attacks": {"fgsm": {"norm": "l1"}}}, ".attacks.fgsm.norm: should be 'linf' or 'l2', not 'l1'"),
         ({"attacks": {"pgd": {"steps": 0}}}, ".attacks.pgd.steps: should be at least 1, not 0"),

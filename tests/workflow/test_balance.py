@@ -77,6 +77,11 @@ def test_how_classes_are_balanced_is_part_of_the_recipe(project):
             {"counts": {"1": 147, "2": 5}},
             "datasets.unequal.imbalance.counts.1: 147 examples asked for, but the base has only 146 training images",
         ),
+        ({"counts": {"1": 4, "ten": 5}}, "there is no class 'ten'"),  # said before that nine examples are no batch
+        (
+            {"counts": {"1": 90, "2": 90}, "test": {"1": 10, "2": 36}},
+            "datasets.unequal.imbalance.test.2: 36 examples asked for, but the base has only 35 test images",
+        ),
         ({"ratio": 0.9}, "datasets.unequal.imbalance.ratio: should be at least 1, not 0.9"),
     ],
 )

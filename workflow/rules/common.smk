@@ -23,7 +23,7 @@ from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
 from pipeline_lib.config import BASELINES, NAME, SWEPT, VARIED, Cifar, Derived, parse_study, plain
 from pipeline_lib.data import imbalance
-from pipeline_lib.data.count import class_counts, class_names
+from pipeline_lib.data.count import class_counts, class_names, test_counts
 from pipeline_lib.data.shape import image_shape
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
@@ -167,6 +167,14 @@ def names_of(dataset):
     return class_names(source_kind(dataset), source_settings(dataset), base)
 
 
+def test_images_of(dataset):
+    """The number of test images of each class; None if only reading the source can tell."""
+    section = dataset_section(dataset)
+    base = test_images_of(section.base) if isinstance(section, Derived) else None
+    return test_counts(source_kind(dataset), source_settings(dataset), base)
+
+
+@functools.cache
 def check_imbalance(dataset):
     """What the base cannot give is said before any job runs, where its classes and their sizes are known."""
     section = dataset_section(dataset)
@@ -177,8 +185,9 @@ def check_imbalance(dataset):
         try:
             asked, key = plain(section.imbalance), f"datasets.{dataset}.imbalance"
             trained = imbalance.kept(asked, dict(zip(names, counts)), key)
-            if isinstance(asked["test"], dict):  # of test images only the classes are known here
-                imbalance.of_test_set(asked, trained, dict.fromkeys(names, float("inf")), key)
+            if isinstance(asked["test"], dict):
+                most = test_images_of(section.base) or [float("inf")] * len(names)  # or only the classes are known here
+                imbalance.of_test_set(asked, trained, dict(zip(names, most)), key)
         except PipelineError as error:
             raise WorkflowError(str(error)) from None
 
@@ -276,6 +285,7 @@ def sweep_variants(dataset, experiment, metric):
 @functools.cache
 def examples_of(dataset):
     """The number of training examples of each class; None if only reading the source can tell."""
+    check_imbalance(dataset)
     section = dataset_section(dataset)
     base = examples_of(section.base) if isinstance(section, Derived) else None
     return class_counts(source_kind(dataset), source_settings(dataset), base)
