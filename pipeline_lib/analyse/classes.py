@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib import confusion
-from pipeline_lib.analyse.statistics import share_interval
-from pipeline_lib.analyse.sweeps import NO_GAIN, VARIANT, class_counts, gained
+from pipeline_lib.analyse.statistics import NO_INTERVAL, share_interval
+from pipeline_lib.analyse.sweeps import VARIANT, class_counts, gained
 
 TEST_SETS = {"all": "", "drawn": "drawn_"}  # test set -> how its columns of a sweep begin
 CONFUSION_COLUMNS = ("test_set", "true", "predicted", "trained", "images", "runs", "mean", "low", "high")
@@ -69,7 +69,7 @@ def starved(sweeps: dict[str, pd.DataFrame]) -> pd.DataFrame:
         ):
             trained = sizes.sum() if name == EVERY else sizes[name]
             for balanced, values in group.groupby("balanced"):
-                gain = gained(values, group[~group["balanced"]], "value") if balanced else NO_GAIN
+                gain = gained(values, group[~group["balanced"]], "value") if balanced else NO_INTERVAL
                 interval = share_interval(values["value"].to_numpy())
                 rows.append((metric, balanced, budget, point, measure, name, trained, len(values), *interval, *gain))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -18,7 +18,7 @@ ACCURACY = (
     *("balanced", "budget", "point", "kept_share", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"),
     *("gain_mean", "gain_low", "gain_high", "classes_missing"),
 )
-SAME = "every example has the same score: no order to prune by"
+SAME = "every example has the same score (by some seeds at least): no order to prune by"
 
 
 def agreement(scores: dict[str, np.ndarray], with_: str, study_seed: int) -> dict[str, tuple[float, float, float]]:

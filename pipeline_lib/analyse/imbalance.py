@@ -5,13 +5,14 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pipeline_lib import confusion
-from pipeline_lib.analyse.statistics import paired_difference, share_interval
+from pipeline_lib.analyse.classes import TEST_SETS
+from pipeline_lib.analyse.statistics import NO_INTERVAL, paired_difference, share_interval
 from pipeline_lib.analyse.sweeps import by_seed
 
 NONE = "none"  # the way with which the others are compared
 OVERALL, BALANCED = "all images", "mean of classes"
 # test set -> how the columns of a sweep begin that were measured on it
-TESTS = {"the whole test set": "", "the drawn test set, as unequal as the training examples": "drawn_"}
+TESTS = {"the whole test set": TEST_SETS["all"], "the drawn test set, as unequal as the training examples": TEST_SETS["drawn"]}
 COLUMNS = (
     *("balance", "test", "measure", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"),
     *("gain_mean", "gain_low", "gain_high"),
@@ -34,7 +35,7 @@ def compare(sweeps: Mapping[str, pd.DataFrame], names: list[str]) -> pd.DataFram
     rows = []
     for way, by_measure in of_ways.items():
         for (test, measure), accuracy in by_measure.items():
-            gain = [float("nan")] * 3 if way == NONE else paired_difference(accuracy, of_ways[NONE][test, measure])[:3]
+            gain = NO_INTERVAL if way == NONE else paired_difference(accuracy, of_ways[NONE][test, measure])[:3]
             rows.append((way, test, measure, len(accuracy), *share_interval(accuracy.to_numpy()), *gain))
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipeline_lib.analyse.statistics import mean_interval, share_interval
+from pipeline_lib.analyse.statistics import NO_INTERVAL, mean_interval, share_interval
 from pipeline_lib.analyse.sweeps import gained
 
 INTERVAL = ("mean", "low", "high")
-NOTHING = (np.nan, np.nan, np.nan)
 MOST_CLASSES = 10  # with more, the accuracy of each is not told (chosen: as many lines can still be told apart)
 LOSSES = ("train_loss", "validation_loss")
 LOSS_COLUMNS = ("key", "value", "epoch", "runs", *(f"{name}_{part}" for name in LOSSES for part in INTERVAL))
@@ -69,8 +68,8 @@ def _value(runs: pd.DataFrame, names: list[str], reference: pd.DataFrame | None)
     columns = {"validation": "validation_balanced_accuracy", "test": "balanced_accuracy", "test_accuracy": "accuracy"}
     columns |= {f"test_{name}": f"accuracy_{name}" for name in told}
     nothing = len(runs) == 0
-    intervals = {name: NOTHING if nothing else share_interval(runs[column].to_numpy()) for name, column in columns.items()}
-    gain = NOTHING if nothing else gained(runs, reference, "balanced_accuracy")
+    intervals = {name: NO_INTERVAL if nothing else share_interval(runs[column].to_numpy()) for name, column in columns.items()}
+    gain = NO_INTERVAL if nothing else gained(runs, reference, "balanced_accuracy")
     last = _epochs(runs, "validation_loss").iloc[:, -1:].mean(axis=None) if len(runs) else np.nan
     return {
         "runs": len(runs),

@@ -1,9 +1,8 @@
 """What a training gains when doubted labels are left out."""
 
-import numpy as np
 import pandas as pd
 
-from pipeline_lib.analyse.statistics import paired_difference, share_interval
+from pipeline_lib.analyse.statistics import NO_INTERVAL, paired_difference, share_interval
 from pipeline_lib.analyse.sweeps import by_seed
 
 ALL_DATA = "all data"
@@ -11,7 +10,6 @@ COLUMNS = (
     *("by", "point", "runs", "kept", "left_out", "accuracy_mean", "accuracy_low", "accuracy_high"),
     *("gain_mean", "gain_low", "gain_high", "over_random_mean", "over_random_low", "over_random_high"),
 )
-NOTHING = (np.nan,) * 3
 
 
 def summarise(sweeps: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -27,16 +25,18 @@ def summarise(sweeps: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """
     full = sweeps["full"]
     examples = int(full["kept"].max())
-    rows = [("", ALL_DATA, len(full), examples, 0, *share_interval(full["accuracy"].to_numpy()), *NOTHING, *NOTHING)]
+    rows = [("", ALL_DATA, len(full), examples, 0, *share_interval(full["accuracy"].to_numpy()), *NO_INTERVAL, *NO_INTERVAL)]
     for by, runs in sweeps.items():
         if by == "full":
             continue
         points = dict(list(runs.groupby("point", sort=False)))
-        [random] = [rows for point, rows in points.items() if "random" in point]
+        [random] = [there for point, there in points.items() if "random" in point]
         for point, there in points.items():
             accuracy = share_interval(there["accuracy"].to_numpy())
             gain = paired_difference(by_seed(there, "accuracy"), by_seed(full, "accuracy"))[:3]
-            over = NOTHING if there is random else paired_difference(by_seed(there, "accuracy"), by_seed(random, "accuracy"))[:3]
+            over = (
+                NO_INTERVAL if there is random else paired_difference(by_seed(there, "accuracy"), by_seed(random, "accuracy"))[:3]
+            )
             kept = int(there["kept"].iloc[0])
             rows.append((by, point, len(there), kept, examples - kept, *accuracy, *gain, *over))
     return pd.DataFrame(rows, columns=COLUMNS)

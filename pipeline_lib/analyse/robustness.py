@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from pipeline_lib import storage
-from pipeline_lib.analyse.statistics import paired_difference, share_interval
+from pipeline_lib.analyse.statistics import NO_INTERVAL, paired_difference, share_interval
 from pipeline_lib.analyse.sweeps import BASELINES, VARIANT, by_seed
 
 POINT = [*VARIANT, "point"]
@@ -16,7 +15,6 @@ COLUMNS = (
     *("lost_mean", "lost_low", "lost_high", "over_random_mean", "over_random_low", "over_random_high"),
     *("over_full_mean", "over_full_low", "over_full_high", "model_bytes"),
 )
-NONE = (np.nan, np.nan, np.nan)
 
 
 def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -41,7 +39,7 @@ def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             accuracy = by_seed(group, "accuracy")
             lost = paired_difference(clean, accuracy)[:3]
             over = [
-                NONE if metric in without else paired_difference(accuracy, _under(baseline, attack, epsilon))[:3]
+                NO_INTERVAL if metric in without else paired_difference(accuracy, _under(baseline, attack, epsilon))[:3]
                 for baseline, without in ((twin, BASELINES), (full, ("full",)))
             ]
             size = group["model_bytes"].mean()

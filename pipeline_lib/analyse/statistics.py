@@ -7,6 +7,7 @@ import pandas as pd
 from scipy import stats
 
 CONFIDENCE = 0.95
+NO_INTERVAL = (np.nan, np.nan, np.nan)  # mean and both ends, where there is nothing to tell or to compare with
 DECIMALS = 9  # points of a sweep that agree so far are the same share: 0.1 * 3 and 0.3
 
 

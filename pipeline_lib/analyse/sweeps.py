@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib import storage
-from pipeline_lib.analyse.statistics import paired_difference, share_interval
+from pipeline_lib.analyse.statistics import NO_INTERVAL, paired_difference, share_interval
 
 VARIANT = ["balanced", "budget"]  # an experiment may be run in several
 COLUMNS = (
@@ -19,7 +19,6 @@ CURVE_COLUMNS = (
     *("gain_mean", "gain_low", "gain_high", "kept_share"),
 )
 BASELINES = ("random", "full")
-NO_GAIN = (np.nan, np.nan, np.nan)  # of the baselines, and where there is no random run to compare with
 
 
 def summarise(sweeps: dict[str, pd.DataFrame], examples: int) -> pd.DataFrame:
@@ -60,7 +59,7 @@ def random_at(runs: pd.DataFrame | None, balanced: bool, budget: str, point: flo
 def gained(runs: pd.DataFrame, reference: pd.DataFrame | None, column: str) -> tuple[float, float, float]:
     """Return (mean, low, high) of the difference to the reference runs in one column, paired by seed."""
     if reference is None:
-        return NO_GAIN
+        return NO_INTERVAL
     return paired_difference(by_seed(runs, column), by_seed(reference, column))[:3]
 
 

@@ -94,7 +94,7 @@ def votes(runs: Sequence[Run], margins: str, percentile: float) -> pd.DataFrame:
     """Let every run judge the labels of all examples but its own threshold examples.
 
     Args:
-        runs: at least two, whose threshold examples have nothing in common for any two that follow each other.
+        runs: at least two; the threshold examples of the first ones, as many as there are classes and one, have nothing in common.
         margins: "training" or "clean", whose AUM decides.
         percentile: of the threshold examples' AUM, above 0 and up to 100.
 
@@ -110,7 +110,7 @@ def votes(runs: Sequence[Run], margins: str, percentile: float) -> pd.DataFrame:
     if (judges == 0).any():
         raise PipelineError(
             f"threshold examples: {(judges == 0).sum()} examples are so in all of {len(runs)} runs, so nothing judges their label. "
-            "Delete the files under threshold/ and run the same command again"
+            "Ask for another number of runs (`threshold.runs`)"
         )
     against = np.stack([run.doubted(margins, percentile) for run in runs]).sum(axis=0) / judges
     means = [(np.stack([run.aum[name] for run in runs]) * judging).sum(axis=0) / judges for name in METRICS]

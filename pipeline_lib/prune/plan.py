@@ -92,7 +92,9 @@ def plan(
     by_seed = None if score is None else np.atleast_2d(score)
     constant = [] if score is None else [row[0] for row in by_seed if row.min() == row.max()]
     if constant and experiment in WITHOUT_CONSTANT:
-        log.warning("%s: every example has the same score (%g): left out, as there is no order to prune by", what, constant[0])
+        which = "" if len(by_seed) == 1 else f" by {len(constant)} of {len(by_seed)} groups of seeds"
+        words = "%s: every example has the same score (%g)%s: left out, as there is no order to prune by"
+        log.warning(words, what, constant[0], which)
         return []
     if constant:
         raise PipelineError(

@@ -6,6 +6,16 @@ from pipeline_lib.report import behind
 from pipeline_lib.report.words import Caption
 
 
+def agreed_by_examples(table: pd.DataFrame) -> str:
+    """Say what the bars of the accuracies are, and those of the agreement."""
+    return f"Accuracies: {behind.trainings(table)} Bars of the agreement are 95% bootstrap intervals over the examples."
+
+
+def agreed_by_seeds(table: pd.DataFrame) -> str:
+    """Say what the bars of the accuracies are, and those of the agreement."""
+    return f"Accuracies: {behind.trainings(table)} Bars of the agreement hold the middle 95% of the subsets of seeds."
+
+
 def correlated(table: pd.DataFrame) -> str:
     """Say what the correlations were computed over, from `epoch`."""
     return (
