@@ -32,11 +32,9 @@ def summarise(sweeps: dict[str, pd.DataFrame]) -> pd.DataFrame:
         points = dict(list(runs.groupby("point", sort=False)))
         [random] = [there for point, there in points.items() if "random" in point]
         for point, there in points.items():
-            accuracy = share_interval(there["accuracy"].to_numpy())
-            gain = paired_difference(by_seed(there, "accuracy"), by_seed(full, "accuracy"))[:3]
-            over = (
-                NO_INTERVAL if there is random else paired_difference(by_seed(there, "accuracy"), by_seed(random, "accuracy"))[:3]
-            )
+            interval, accuracy = share_interval(there["accuracy"].to_numpy()), by_seed(there, "accuracy")
+            gain = paired_difference(accuracy, by_seed(full, "accuracy"))[:3]
+            over = NO_INTERVAL if there is random else paired_difference(accuracy, by_seed(random, "accuracy"))[:3]
             kept = int(there["kept"].iloc[0])
-            rows.append((by, point, len(there), kept, examples - kept, *accuracy, *gain, *over))
+            rows.append((by, point, len(there), kept, examples - kept, *interval, *gain, *over))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -35,7 +35,7 @@ CAPTIONS = {
         "Across: the epoch of the ensemble after which the examples were scored; up: test accuracy, one panel per share left out; "
         "in the last panel the rank correlation with the score of the last epoch. Dashed: random; dotted: all data; dash-dotted: "
         "the easiest left out by the norm of the image.",
-        behind.trainings,
+        agreed_by_examples,
     ),
     "seeds": Caption(
         "diet",
@@ -44,10 +44,11 @@ CAPTIONS = {
         "fewer. The first panel compares such a score with that of the seeds that were left out, which share nothing with it but "
         "the recipe: the honest number, though the fewer seeds are left out, the more does their own noise count. The second "
         "compares it with the whole ensemble, of which it is a part, so that it must come near 1. The last panel trains without "
-        "the easiest; every training goes by the scores of other seeds as far as there are, so that its interval covers both.",
+        "the easiest; every training goes by the scores of other seeds as far as there are, so that its interval covers "
+        "which seeds they are: wholly for few seeds, less and less for groups that overlap, not at all for the whole ensemble.",
         "Across: the number of seeds averaged; up: rank correlation, and test accuracy after training without the easiest. Dashed: "
         "random; dotted: all data.",
-        behind.trainings,
+        agreed_by_seeds,
     ),
     "transfer": Caption(
         "diet",
