@@ -13,7 +13,7 @@ from benchmarks.gradients import GROUP as GRADIENTS
 from benchmarks.inputs import ROOT
 from benchmarks.loader import GROUP as LOADER
 from benchmarks.peak import GROUP as PEAK
-from benchmarks.result import Group, Result, skipped
+from benchmarks.result import Group, Result, failed
 from benchmarks.scoring import CLUSTERS, SCORES, SCORES_CIFAR100
 from benchmarks.steps import GROUP as STEPS
 from benchmarks.thesis import GROUP as THESIS
@@ -58,7 +58,7 @@ def measure(groups: list[Group], quick: bool) -> tuple[dict[str, Result], bool]:
             traceback.print_exc()
             whole = False
             missing = [row for row in group.rows if row.key not in results]
-            results |= {result.key: result for result in skipped(missing, f"failed: {type(error).__name__}")}
+            results |= {result.key: result for result in failed(missing, error)}
     return results, whole
 
 

@@ -17,7 +17,7 @@ HOW = (
     "accuracies and the features in the end. The first training warms up."
 )
 ROW = Row("swav_digits", "SwAV of digits, share of its time in steps", "%", "", "One CPU thread.")
-GPU_ROW = Row("swav_gpu", "SwAV of digits, share of its time in steps, GPU", "%")
+GPU_ROW = Row("swav_gpu", "SwAV of digits, share of its time in steps, GPU", "%", needs="a GPU")
 
 
 def measure(quick: bool) -> Iterator[Result]:
@@ -26,7 +26,7 @@ def measure(quick: bool) -> Iterator[Result]:
     if torch.cuda.is_available():
         yield share_of_steps(GPU_ROW, device.choose("cuda"), 1 if quick else 3)
     else:
-        yield from skipped([GPU_ROW], "not yet measured: needs a GPU")
+        yield from skipped([GPU_ROW])
 
 
 def share_of_steps(row: Row, where: torch.device, repeats: int) -> Result:

@@ -56,7 +56,12 @@ ROW_MACHINE = Row(
     "both are done, against one training fed by the loader, one thread for its steps. What two cores yield either way.",
 )
 ROW_GPU = Row(
-    "loader_gpu", "Training / DataLoader, recipe `resnet18`, GPU", "x", GOAL, how="On the GPU; the loader pins its memory."
+    "loader_gpu",
+    "Training / DataLoader, recipe `resnet18`, GPU",
+    "x",
+    GOAL,
+    how="On the GPU; the loader pins its memory.",
+    needs="a GPU",
 )
 TOGETHER = 2  # trainings at once
 PATIENCE = 300  # seconds until a process that does not answer is given up
@@ -139,7 +144,7 @@ def measure(quick: bool) -> Iterator[Result]:
     yield alone(ROW_DEFAULT, dataset, recipe, cpu, min(repeats, 3), threads=DEFAULT_THREADS)  # slow, and for information
     yield together(dataset, recipe, repeats)
     if not torch.cuda.is_available():
-        yield from skipped([ROW_GPU], "not yet measured: needs a GPU")
+        yield from skipped([ROW_GPU])
         return
     recipe = inputs.recipe("resnet18", 1, crop_padding=4, flip=True, rotation=ROTATION)
     dataset = inputs.images((10 if quick else 50) * recipe.batch, 3, 32)

@@ -31,12 +31,13 @@ PEAK_CPU = Row(
 BANDWIDTH_CPU = Row(
     "bandwidth_cpu", "Memory, one thread", "GB/s", how="A copy of 256 MB: bytes read and bytes written, over the time."
 )
-BANDWIDTH_GPU = Row("bandwidth_gpu", "Memory of the GPU", "GB/s", how="A copy of 4 GB on the GPU.")
+BANDWIDTH_GPU = Row("bandwidth_gpu", "Memory of the GPU", "GB/s", how="A copy of 4 GB on the GPU.", needs="a GPU")
 PEAK_GPU = Row(
     "peak_gpu",
     "Matrix product, GPU",
     "GFLOP/s",
     how=f"Square matrices of side {GPU_SIDE:,} in the precision that recipes use on the GPU.",
+    needs="a GPU",
 )
 SMALL = Row("share_small_cpu", "Steps of `small`, rate against the product's", "%", how="One CPU thread.")
 RESNET = Row(
@@ -46,7 +47,9 @@ RESNET = Row(
     "at least 35%",
     "One CPU thread, a batch of 32 only.",
 )
-RESNET_GPU = Row("share_resnet18_gpu", "Steps of `resnet18`, rate against the product's, GPU", "%", "at least 35%", "On the GPU.")
+RESNET_GPU = Row(
+    "share_resnet18_gpu", "Steps of `resnet18`, rate against the product's, GPU", "%", "at least 35%", "On the GPU.", "a GPU"
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def measure(quick: bool) -> Iterator[Result]:
     small_batch = inputs.recipe("resnet18", 1).model_copy(update={"batch": 4 if quick else 32})
     yield share(RESNET, cpu, sizes, small_batch, steps=1 if quick else 2)
     if not torch.cuda.is_available():
-        yield from skipped([PEAK_GPU, BANDWIDTH_GPU, RESNET_GPU], "not yet measured: needs a GPU")
+        yield from skipped([PEAK_GPU, BANDWIDTH_GPU, RESNET_GPU])
         return
     gpu, sizes = device.choose("cuda"), Sizes(1024, 4, 2) if quick else Sizes(GPU_SIDE, 50, 7)
     yield peak(PEAK_GPU, gpu, sizes)

@@ -117,8 +117,7 @@ def document(groups: Iterable[Group], history: list[dict[str, str]], results: di
         if row.key in entries:
             cells = _cells(row, entries[row.key], runs)
         else:
-            why = results[row.key].detail if row.key in results else ""
-            cells = (row.title, NOT_YET, "", "", row.goal, why.removeprefix(f"{NOT_YET}: "), "")
+            cells = (row.title, NOT_YET, "", "", row.goal, f"needs {row.needs}" if row.needs else "", "")
         table.append("| " + " | ".join(cells) + " |")
     how = [f"**{group.title}.** {group.how}\n" + "".join(_own_words(group)) for group in groups]
     where = [f"{place}. {_describe(run)}" for place, run in enumerate(runs, 1)]

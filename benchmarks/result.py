@@ -16,6 +16,7 @@ class Row:
         unit: of the value: "s", "MB", "%", "x" (times as fast), "GFLOP/s" or "GB/s".
         goal: what we want, in words; shown beside the value, never checked. Empty for a row of information.
         how: what is particular to this row, in full sentences, for the document; the rest is its group's.
+        needs: what not every machine has; told where there is no value yet.
     """
 
     key: str
@@ -23,6 +24,7 @@ class Row:
     unit: str
     goal: str = ""
     how: str = ""
+    needs: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,16 @@ class Group:
     measure: Callable[[bool], Iterator[Result]]
 
 
-def skipped(rows: Iterable[Row], why: str) -> Iterator[Result]:
-    """Yield a result without a value for every row."""
+def skipped(rows: Iterable[Row]) -> Iterator[Result]:
+    """Yield a result without a value for every row that needs what this machine lacks."""
     for row in rows:
-        yield Result(row.key, (), why)
+        yield Result(row.key, (), f"not yet measured: needs {row.needs}")
+
+
+def failed(rows: Iterable[Row], error: Exception) -> Iterator[Result]:
+    """Yield a result without a value for every row whose measurement came to nothing."""
+    for row in rows:
+        yield Result(row.key, (), f"failed: {type(error).__name__}")
 
 
 def clock(work: Callable[[], object]) -> float:

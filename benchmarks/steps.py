@@ -32,8 +32,8 @@ COMPILED_ROWS = (
     Row("compiled_small_cpu", "Steps of `small`, compiled / as they are", "x", "", COMPILED),
     Row("compiled_digits_cpu", "Steps of `small_digits`, compiled / as they are", "x", "", COMPILED),
 )
-BFLOAT_ROW = Row("bfloat16_small_cpu", "Steps of `small`, bfloat16 / float32", "x", "", BFLOAT)
-GPU_ROW = Row("compiled_resnet18_gpu", "Steps of `resnet18`, compiled / as they are, GPU", "x", "", COMPILED)
+BFLOAT_ROW = Row("bfloat16_small_cpu", "Steps of `small`, bfloat16 / float32", "x", "", BFLOAT, "a CPU with bfloat16 arithmetic")
+GPU_ROW = Row("compiled_resnet18_gpu", "Steps of `resnet18`, compiled / as they are, GPU", "x", "", COMPILED, "a GPU")
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ def measure(quick: bool) -> Iterator[Result]:
     if machine.computes_in_bfloat16():
         yield compare(BFLOAT_ROW, cases[0], cpu, bfloat16)
     else:
-        yield from skipped([BFLOAT_ROW], "not measured: this CPU has no bfloat16 arithmetic")
+        yield from skipped([BFLOAT_ROW])
     if torch.cuda.is_available():
         yield compare(GPU_ROW, Case("resnet18", 3, 32, *((5, 2) if quick else (100, 7))), device.choose("cuda"), compiled)
     else:
-        yield from skipped([GPU_ROW], "not yet measured: needs a GPU")
+        yield from skipped([GPU_ROW])
 
 
 def compare(row: Row, case: Case, where: torch.device, other: Callable, ours_first: bool = False) -> Result:

@@ -40,7 +40,9 @@ ROW_ONE = Row(
     "x",
     how="Its workers have the other core to themselves: the better setting, which its description does not ask for.",
 )
-ROW_GPU = Row("thesis_gpu", "Training / as the thesis trained, recipe `resnet18`, GPU", "x", "", how="One training each.")
+ROW_GPU = Row(
+    "thesis_gpu", "Training / as the thesis trained, recipe `resnet18`, GPU", "x", "", how="One training each.", needs="a GPU"
+)
 
 
 class AsTheThesis:
@@ -87,7 +89,7 @@ def measure(quick: bool) -> Iterator[Result]:
     for row, threads in ((ROW_CPU, DEFAULT_THREADS), (ROW_ONE, 1)):
         yield together(row, *setting("small", steps), repeats, threads)
     if not torch.cuda.is_available():
-        yield from skipped([ROW_GPU], "not yet measured: needs a GPU")
+        yield from skipped([ROW_GPU])
         return
     dataset, recipe = setting("resnet18", 40 if quick else 400)
     where = device.choose("cuda")
