@@ -94,8 +94,9 @@ def runs_of(sweeps: Mapping[str, Iterable[pd.DataFrame]]) -> pd.DataFrame:
     Returns:
         One row per training that came to its end: `what` (the experiment), `ACCOUNT`.
     """
-    rows = [sweep.assign(what=name) for name, tables in sweeps.items() for sweep in tables]
-    runs = pd.concat(rows or [pd.DataFrame(columns=["run"])])
+    columns = ["run", *ACCOUNT]
+    rows = [sweep.reindex(columns=columns).assign(what=name) for name, tables in sweeps.items() for sweep in tables]
+    runs = pd.concat(rows or [pd.DataFrame(columns=columns)])
     return runs.dropna(subset=["run"]).drop_duplicates("run").reindex(columns=["what", *ACCOUNT])
 
 

@@ -16,6 +16,7 @@ from pipeline_lib.learn import models
 from pipeline_lib.learn.attack import attacked, network_of, perturb, random_start
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.train import predict, train
+from tests.unit.reference import torchattacks_outputs as reference_library
 
 CPU = torch.device("cpu")
 FGSM, FGSM_L2 = Attack(), Attack(norm="l2")
@@ -205,6 +206,24 @@ def test_as_a_plain_loop_does_it(norm, steps, step):
     expected = torch.stack([reference(random_net(0), *pair, settings, 0.2) for pair in zip(pixels, labels, strict=True)])
     assert torch.allclose(found, expected, atol=1e-5)
     assert not torch.allclose(found, pixels, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("fgsm", FGSM),
+        ("pgd_linf", Attack(steps=reference_library.STEPS, step=reference_library.STEP)),
+        ("pgd_l2", Attack(norm="l2", steps=reference_library.STEPS, step=reference_library.STEP)),
+    ],
+)
+def test_as_torchattacks_does_it(name, settings):
+    """What torchattacks 3.5.1 made of the images is stored; reference/torchattacks_outputs.py says how."""
+    with np.load(reference_library.OUTPUTS) as stored:
+        arrays = {key: torch.from_numpy(stored[key]) for key in ("pixels", "labels", name)}
+        network = reference_library.network({key: stored[key] for key in stored if key[0].isdigit()})
+    found = perturb(network, arrays["pixels"], arrays["labels"], settings, reference_library.EPSILON[settings.norm])
+    assert torch.allclose(found, arrays[name], atol=1e-5)
+    assert not torch.allclose(found, arrays["pixels"], atol=0.05)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
