@@ -1,7 +1,8 @@
-"""A plan of thousands of jobs is made in seconds. `make test-slow`; with `-s` it prints how long it took."""
+"""A plan of thousands of jobs is made in seconds (`make test-slow`; with `-s` it prints how long it took), and all reports can be made."""
 
 import re
 import resource
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ def test_a_plan_of_3000_jobs_is_made_in_ten_seconds(tmp_path):
     assert jobs >= JOBS
     assert "train_seed" in rules
     assert seconds < SECONDS * max(1, start)  # on a slow or busy machine both take longer
+
+
+@pytest.mark.long
+def test_the_report_of_every_configured_data_set_can_be_planned(tmp_path):
+    """Sizes, names and sections of config.yaml go together; images that users bring themselves are left out."""
+    study = yaml.safe_load((ROOT / "config.yaml").read_text())
+    names = [name for name, section in study["datasets"].items() if "obtain" not in section and section.get("base") != "vegetables"]
+    project = Project(tmp_path)
+    shutil.copy(ROOT / "config.yaml", project.folder)
+    done = project.snakemake("-n", "--quiet", "rules", "--", *(f"results/{name}/report.html" for name in names))
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert int(re.search(r"^report +(\d+)", done.stdout, flags=re.MULTILINE)[1]) == len(names)
 
 
 def many_data_sets(path: Path) -> list[str]:
