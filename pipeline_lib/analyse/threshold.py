@@ -39,6 +39,7 @@ CUT_OFFS = (
 )
 ALL_RUNS = "all"
 RESAMPLES = 500
+SMALL = 0.5  # share of the threshold examples below which a class is too small to be judged by them (chosen)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,19 @@ class Run:
     def doubted(self, margins: str, percentile: float) -> np.ndarray:
         """Return (N,) bool, no higher than the cut-off; never of its own members."""
         return ~self.members & (self.aum[margins] <= self.cut_off(margins, percentile))
+
+
+def small_classes(labels: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """Return the classes with less than half as many examples as the class of the threshold examples.
+
+    A network expects fewer of them than of threshold examples, so that their right labels look no better supported.
+
+    Args:
+        labels: (N,) of the data set.
+        members: (N,) bool, the threshold examples of a run.
+    """
+    counts = np.bincount(labels)
+    return np.flatnonzero(counts < SMALL * members.sum())
 
 
 def open_run(stack: ExitStack, path: str | Path, labels: np.ndarray, dataset: str) -> tuple[Dynamics, np.ndarray]:

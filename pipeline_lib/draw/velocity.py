@@ -8,7 +8,7 @@ from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
 DARKEST, LIGHTEST = 0.05, 0.85  # of the colour map: yellow on white is not seen
-DODGE = 0.9  # percent between the markers of two epochs
+DODGE = 0.45  # percent between the markers of two epochs
 LOWEST = 0.3  # of the smallest mean, where the axis ends: an interval down to 0 has no place on a logarithmic one
 
 

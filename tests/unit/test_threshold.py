@@ -10,7 +10,18 @@ from pipeline_lib import storage
 from pipeline_lib.analyse.cutoffs import rows_of_flags
 from pipeline_lib.analyse.margins import curves, groups_of, histogram
 from pipeline_lib.analyse.ranking import AND_RULE, RULE, below_cut_off, ranking
-from pipeline_lib.analyse.threshold import ALL_RUNS, CUT_OFFS, VOTES, Run, cut_offs, found, open_run, read_votes, votes
+from pipeline_lib.analyse.threshold import (
+    ALL_RUNS,
+    CUT_OFFS,
+    VOTES,
+    Run,
+    cut_offs,
+    found,
+    open_run,
+    read_votes,
+    small_classes,
+    votes,
+)
 from pipeline_lib.data import threshold
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
@@ -213,3 +224,11 @@ def test_flags_are_measured_one_row_per_rule_and_measure():
     assert values[("lead", "f1")] == pytest.approx(2 / 3)
     assert values[("threshold", "f1")] == 1
     assert set(table["wrong"]) == {2}
+
+
+def test_classes_much_smaller_than_that_of_the_threshold_examples_are_named():
+    labels = np.repeat([0, 1, 2], [80, 12, 8])
+    chosen = threshold.members(100, 3, run=0, study_seed=0)  # 25 of them: 12 is less than half, 13 would not be
+    assert small_classes(labels, np.isin(np.arange(100), chosen)).tolist() == [1, 2]
+    equal = np.repeat([0, 1, 2, 3], 25)
+    assert small_classes(equal, np.isin(np.arange(100), threshold.members(100, 4, run=0, study_seed=0))).tolist() == []

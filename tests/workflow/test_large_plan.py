@@ -1,4 +1,4 @@
-"""A plan of thousands of jobs is made in seconds (`make test-slow`; with `-s` it prints how long it took), and all reports can be made."""
+"""Plans of thousands of jobs: made in seconds (`make test-slow`; `-s` prints how long it took), and of every data set."""
 
 import re
 import resource

@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 from pipeline_lib import storage
-from pipeline_lib.analyse.threshold import ALL_RUNS, Run, cut_offs, open_run, votes
+from pipeline_lib.analyse.threshold import ALL_RUNS, Run, cut_offs, open_run, small_classes, votes
 from pipeline_lib.data.dataset import read_truth
 from pipeline_lib.job import job
 
@@ -16,4 +16,8 @@ with job(snakemake.log[0], snakemake.params.origins) as log, ExitStack() as stac
     storage.write_csv(snakemake.output.votes, table, origin=params.origin)
     storage.write_csv(snakemake.output.table, found)
     decided = found[(found["run"] == ALL_RUNS) & found["decides"]].iloc[0]
+    small = small_classes(labels, runs[0].members)
+    if len(small):
+        words = "%d classes have less than half as many examples as the threshold examples (%d): their right labels are doubted too"
+        log.warning(words, len(small), runs[0].members.sum())
     log.info("%d of %d labels doubted", decided["doubted"], decided["judged"])
