@@ -37,7 +37,7 @@ def draw(table: pd.DataFrame, dataset: str, metric: str, examples: int) -> Figur
     grid[1].axhline(1, color="#555555", linewidth=1, linestyle=(0, (4, 2)), zorder=1)
     grid[1].set_ylabel("velocity / mean of all groups")
     for axes in grid:
-        axes.set_xlim(0, 100)
+        axes.set_xlim(-3, 103)  # the outermost groups whole
         axes.set_xlabel(f"middle of the group in the order of difficulty by {metric} (%)\n← easiest          hardest →")
     grid[0].set_title("all trainings as they are", loc="left")
     grid[1].set_title("within a training: harder groups against the mean", loc="left")
