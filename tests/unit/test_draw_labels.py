@@ -58,9 +58,25 @@ def test_the_kinds_of_wrong_labels_are_named_with_their_share():
     assert "pets10\n10% wrong" in text
     assert "pets40\n40% wrong" in text
     assert "learned cut-off" in text
-    assert "metric0" in text
-    assert "metric7" not in text, "only the best scores are named"
+    names = {name.get_text(): name for name in figure.axes[3].texts}
+    assert list(names) == [f"metric{i}" for i in reversed(range(8))], "every line has its name, in the order of their ends"
+    heights = [name.get_position()[1] for name in names.values()]
+    assert min(np.diff(heights)) >= 0.99 * cutoffs.GAP
+    assert names["metric0"].get_color() != names["metric7"].get_color(), "the best are coloured"
     assert len(figure.axes[3].lines) == 8 + 1, "all are drawn, and chance"
+
+
+def test_names_that_would_overlap_are_moved_apart_and_stay_beside_the_panel():
+    rows = cutoff_table()
+    rows.loc[rows["measure"] == "auroc", "value"] = 0.99
+    heights = [name.get_position()[1] for name in cutoffs.draw(rows, "pets").axes[3].texts]
+    assert min(np.diff(heights)) >= 0.99 * cutoffs.GAP
+    assert max(heights) <= 1
+
+
+def test_data_sets_named_after_another_lose_its_name():
+    rows = cutoff_table().replace({"pets10": "pets_noisy"})
+    assert "\nnoisy\n10% wrong" in "\n" + words(cutoffs.draw(rows, "pets"))
 
 
 def test_relabel_names_who_doubts_and_how_many():
