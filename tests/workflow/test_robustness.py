@@ -77,7 +77,7 @@ def test_another_bound_reruns_the_attacks_alone_and_trains_nothing(edited):
         ("learn/attack.py", "    return changed.detach()\n", "    return 1 * changed.detach()\n", ATTACKS | DRAWN),
         ("draw/attacked.py", "SIDE = 1.5", "SIDE = 1.6", {"draw_attacked"}),
         ("draw/robustness.py", "DODGE = 0.05", "DODGE = 0.06", {"draw_robustness"}),
-        ("analyse/robustness.py", "NONE = (np.nan, np.nan, np.nan)", "NONE = (np.nan,) * 3", {"draw_robustness"}),
+        ("analyse/robustness.py", 'POINT = [*VARIANT, "point"]', 'POINT = [*VARIANT] + ["point"]', {"draw_robustness"}),
     ],
     ids=["attack", "pictures", "figure", "statistics"],
 )
