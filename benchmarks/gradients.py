@@ -7,7 +7,8 @@ from benchmarks import inputs, isolated
 from benchmarks.result import Group, Result, Row, clock, interleave, medians
 
 SINGLES, REPEATS = 8, 5
-RESNET = ("resnet18_cifar", 3, 32)  # model, channels and size of its images
+RESNET = {"name": "resnet18_cifar", "channels": 3, "size": 32}
+DIGITS = {"name": "small_cnn", "channels": 1, "size": 8}
 HOW = (
     "An untrained network, ResNet-18 with the stem for 32x32 or `small_cnn` for digits of 8x8: "
     "`pipeline_lib.learn.full_gradient.gradient_norms` with the chunk that it "
@@ -19,20 +20,18 @@ HOW = (
 
 @dataclass(frozen=True)
 class Case:
-    """A network, its images, how many at once, and the threads of both sides."""
+    """A network (arguments of `_network`), how many images it is given, and the threads of both sides."""
 
     row: Row
-    model: str
-    channels: int
-    size: int
+    network: dict
     examples: int
     threads: int
 
 
 CASES = (
-    Case(Row("grand_full_1", "Gradient norms / one by one, ResNet-18, 1 CPU thread", "x", "at least 5x"), *RESNET, 64, 1),
-    Case(Row("grand_full_2", "Gradient norms / one by one, ResNet-18, 2 CPU threads", "x", "at least 5x"), *RESNET, 64, 2),
-    Case(Row("grand_full_digits", "Gradient norms / one by one, digits, 1 CPU thread", "x"), "small_cnn", 1, 8, 1437, 1),
+    Case(Row("grand_full_1", "Gradient norms / one by one, ResNet-18, 1 CPU thread", "x", "at least 5x"), RESNET, 64, 1),
+    Case(Row("grand_full_2", "Gradient norms / one by one, ResNet-18, 2 CPU threads", "x", "at least 5x"), RESNET, 64, 2),
+    Case(Row("grand_full_digits", "Gradient norms / one by one, digits, 1 CPU thread", "x"), DIGITS, 1437, 1),
 )
 MEMORY = Row(
     "grand_full_memory",
@@ -44,19 +43,17 @@ MEMORY = Row(
 
 
 def measure(quick: bool) -> Iterator[Result]:
-    """Yield how many times as fast with one and with two threads, then the memory."""
+    """Yield how many times as fast each case is, then the memory."""
     singles, repeats = (1, 1) if quick else (SINGLES, REPEATS)
     for case in CASES:
-        network = {"name": case.model, "channels": case.channels, "size": case.size, "examples": 2 if quick else case.examples}
+        network = case.network | {"examples": 2 if quick else case.examples}
         sizes = {"network": network, "singles": singles, "repeats": repeats, "threads": case.threads}
         pairs = isolated.call(__name__, "both", sizes, case.threads).value
         ours, theirs = medians(pairs)
         ratios = tuple(theirs / ours for ours, theirs in pairs)
         yield Result(case.row.key, ratios, f"{1e3 * ours:.3g} ms against {1e3 * theirs:.3g} ms per example")
-    resnet, channels, size = RESNET
-    network = {"name": resnet, "channels": channels, "size": size}
     counts = (2, 8) if quick else (64, 256)
-    few, many = (isolated.call(__name__, "norms", {"network": network | {"examples": count}}, 1).peak for count in counts)
+    few, many = (isolated.call(__name__, "norms", {"network": RESNET | {"examples": count}}, 1).peak for count in counts)
     yield Result(MEMORY.key, (few,), f"{many:,.0f} MB with {counts[1]} examples, this with {counts[0]}")
 
 
@@ -97,11 +94,8 @@ def _network(name: str, channels: int, size: int, examples: int):
 
     data = inputs.images(examples, channels, size)
     model = models.build(name, channels, size, inputs.CLASSES, 16, inputs.SEED).eval()
-    return (
-        model,
-        Images(data.train_images, [0.5] * channels, [0.25] * channels, torch.device("cpu")),
-        torch.from_numpy(data.train_labels),
-    )
+    pixels = Images(data.train_images, [0.5] * channels, [0.25] * channels, torch.device("cpu"))
+    return model, pixels, torch.from_numpy(data.train_labels)
 
 
 def _one(model, images, labels, index: int):

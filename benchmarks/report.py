@@ -83,7 +83,7 @@ def write(folder: Path, run: Run, groups: Iterable[Group], results: dict[str, Re
         writer.writeheader()
         writer.writerows(history)
     with atomic(folder / DOCUMENT) as temporary:
-        temporary.write_text(document(groups, history, results))
+        temporary.write_text(document(groups, history))
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -108,7 +108,7 @@ def newest(history: list[dict[str, str]]) -> dict[str, dict[str, str]]:
     return trials | {entry["row"]: entry for entry in history if entry["sizes"] == FULL}
 
 
-def document(groups: Iterable[Group], history: list[dict[str, str]], results: dict[str, Result]) -> str:
+def document(groups: Iterable[Group], history: list[dict[str, str]]) -> str:
     """Return docs/performance.md."""
     rows, entries = [row for group in groups for row in group.rows], newest(history)
     runs = list(dict.fromkeys(Run(**{name: entries[row.key][name] for name in RUN}) for row in rows if row.key in entries))

@@ -211,16 +211,12 @@ def _check_ensemble(study: "Study", name: str) -> None:
 def _check_seed_groups(study: "Study", name: str, key: str) -> None:
     """Refuse metrics that have the name of a group of seeds."""
     for names in study.ensemble_metrics(name, "seeds").values():
-        for group in {group for each in names.values() for group in study.score_names(name, "seeds", each)} - {*names.values()}:
-            _no_metric_of_that_name(study, group, key)
-        for number, each in names.items():
-            if number < study.ensemble_of(name).seeds:
-                _no_metric_of_that_name(study, each, key)
-
-
-def _no_metric_of_that_name(study: "Study", name: str, key: str) -> None:
-    if name in study.metrics:
-        raise ValueError(f"metrics.{name}: {key} gives this name to the scores of some seeds of the ensemble; choose another one")
+        for few in (few for number, few in names.items() if number < study.ensemble_of(name).seeds):
+            for group in study.score_names(name, "seeds", few):
+                if group in study.metrics:
+                    raise ValueError(
+                        f"metrics.{group}: {key} gives this name to the scores of some seeds of the ensemble; choose another one"
+                    )
 
 
 def _check_score_epochs(study: "Study", name: str, key: str) -> None:
