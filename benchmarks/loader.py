@@ -18,6 +18,7 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn import device, train
 from pipeline_lib.learn.feed import Data
+from pipeline_lib.learn.step import Step
 
 WORKERS, PREFETCH = 2, 4  # of the DataLoader; on two cores it has all of them for its workers
 GPU_WORKERS = min(16, len(os.sched_getaffinity(0)))  # beside a GPU the cores have nothing else to do
@@ -78,7 +79,7 @@ class Usual:
 
     def __init__(self, dataset: Dataset, data: Data, recipe: Recipe):
         self._recipe, self._where = recipe, data.device
-        self._model, self._optimiser = fresh(data, recipe)
+        self._take = Step(*fresh(data, recipe), recipe)
         self._loader = DataLoader(
             PilImages(dataset, recipe),
             batch_size=recipe.batch,
@@ -97,7 +98,7 @@ class Usual:
         for images, labels in self._loader:
             images = images.to(self._where, non_blocking=True, memory_format=torch.channels_last)  # the model's layout
             labels = labels.to(self._where, non_blocking=True)
-            train.step(self._model, self._optimiser, self._recipe.optimiser.lr, images, labels, self._recipe)
+            self._take(self._recipe.optimiser.lr, images, labels)
         device.wait(self._where)
 
 

@@ -10,8 +10,9 @@ from benchmarks import inputs
 from benchmarks.result import Group, Result, Row, clock, interleave, medians, repeat, skipped
 from benchmarks.training import bare_rate, fresh, resident_batch
 from pipeline_lib.config import Recipe
-from pipeline_lib.learn import device, train
+from pipeline_lib.learn import device
 from pipeline_lib.learn.feed import Data
+from pipeline_lib.learn.step import Step
 
 GIGA = 1e9
 CPU_SIDE, GPU_SIDE = 2048, 8192
@@ -140,7 +141,7 @@ def operations(data: Data, recipe: Recipe, batch: tuple[torch.Tensor, torch.Tens
     """Return the floating-point operations of one step, forward and backward."""
     model, optimiser = fresh(data, recipe)
     with FlopCounterMode(display=False) as counter:
-        train.step(model, optimiser, recipe.optimiser.lr, *batch, recipe)
+        Step(model, optimiser, recipe)(recipe.optimiser.lr, *batch)
     return counter.get_total_flops()
 
 
@@ -156,7 +157,7 @@ def kept_for_backward(data: Data, recipe: Recipe, batch: tuple[torch.Tensor, tor
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        train.step(model, optimiser, recipe.optimiser.lr, *batch, recipe)
+        Step(model, optimiser, recipe)(recipe.optimiser.lr, *batch)
     return sum(size for address, size in kept.items() if address not in weights)
 
 

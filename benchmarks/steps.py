@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from unittest import mock
 
 import torch
 from torch import nn
@@ -11,8 +12,10 @@ from benchmarks import inputs, machine
 from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
 from benchmarks.training import fresh, resident_batch
 from pipeline_lib.config import Recipe
-from pipeline_lib.learn import device, train
+from pipeline_lib.learn import device, norm
 from pipeline_lib.learn.feed import Data
+from pipeline_lib.learn.replay import Replay
+from pipeline_lib.learn.step import Step
 
 HOW = (
     "Images per second of the pipeline's step on one resident batch, and of the same step computed in another way: same process, "
@@ -73,7 +76,7 @@ def compare(row: Row, case: Case, where: torch.device, other: Callable, ours_fir
     recipe = inputs.recipe(case.recipe, 1)
     data = Data(inputs.images(2 * recipe.batch, case.channels, case.side), recipe, where)
     batch = resident_batch(data, recipe)
-    model, optimiser = fresh(data, recipe)
+    take = Step(*fresh(data, recipe), recipe)
     theirs = other(*fresh(data, recipe), batch, recipe)
     warm_up = clock(lambda: (theirs(), device.wait(where)))
 
@@ -86,7 +89,7 @@ def compare(row: Row, case: Case, where: torch.device, other: Callable, ours_fir
         return case.steps * recipe.batch / clock(work)
 
     def ours() -> object:
-        return train.step(model, optimiser, recipe.optimiser.lr, *batch, recipe)
+        return take(recipe.optimiser.lr, *batch)
 
     pairs = interleave(lambda: rate(ours), lambda: rate(theirs), case.repeats)
     one, two = medians(pairs)
@@ -114,9 +117,9 @@ def plain(model: nn.Module, _, batch: tuple, recipe: Recipe) -> Callable[[], obj
 def sequential(model: nn.Module) -> nn.Sequential:
     """Return `small_cnn` as a sequence of modules that copies its weights, in the default memory layout."""
     layers: list[nn.Module] = []
-    for number, (convolution, norm) in enumerate(zip(model.convolutions, model.norms, strict=True)):
+    for number, (convolution, layer) in enumerate(zip(model.convolutions, model.norms, strict=True)):
         pool = [nn.MaxPool2d(2)] if number < len(model.norms) - 1 else []
-        layers += [copy.deepcopy(convolution), *pool, copy.deepcopy(norm), nn.ReLU()]
+        layers += [copy.deepcopy(convolution), *pool, copy.deepcopy(layer), nn.ReLU()]
     last = copy.deepcopy(model.fc)
     channels = model.norms[-1].num_features
     side = round((last.in_features / channels) ** 0.5)
@@ -127,22 +130,26 @@ def sequential(model: nn.Module) -> nn.Sequential:
 
 
 def compiled(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Callable[[], object]:
-    """Return a step whose forward and backward pass are compiled."""
+    """Return a step whose forward and backward pass are compiled; on a GPU it is replayed as the pipeline's is."""
     with_loss = torch.compile(lambda images, labels: nn.functional.cross_entropy(model(images), labels))
 
-    def step() -> None:
-        with device.autocast(batch[0].device, recipe.precision):
-            loss = with_loss(*batch)
+    def take(images: torch.Tensor, labels: torch.Tensor, rate: float | torch.Tensor) -> tuple[torch.Tensor]:
+        # the compiler makes its own kernels of PyTorch's operations
+        with device.autocast(images.device, recipe.precision), mock.patch.object(norm, "_fused", return_value=False):
+            loss = with_loss(images, labels)
         loss.backward()
-        optimiser.step(recipe.optimiser.lr)
+        optimiser.step(rate)
+        return (loss.detach(),)
 
-    return step
+    replays = Replay(take)
+    return lambda: replays(*batch, optimiser.rate(recipe.optimiser.lr))[0]
 
 
 def bfloat16(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Callable[[], object]:
     """Return the pipeline's step in bfloat16."""
     coarse = recipe.model_copy(update={"precision": "bfloat16"})
-    return lambda: train.step(model, optimiser, recipe.optimiser.lr, *batch, coarse)
+    take = Step(model, optimiser, coarse)
+    return lambda: take(recipe.optimiser.lr, *batch)[0]
 
 
 GROUP = Group("steps", "Steps computed in other ways", HOW, (*PLAIN_ROWS, *COMPILED_ROWS, BFLOAT_ROW, GPU_ROW), measure)

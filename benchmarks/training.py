@@ -13,6 +13,7 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.learn import augment, device, models, train
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.optimise import Optimiser
+from pipeline_lib.learn.step import Step
 
 GOAL = "at least 95%"
 SEEDS = Seeds(inputs.SEED, "training", 0)
@@ -124,12 +125,12 @@ def fresh(data: Data, recipe: Recipe) -> tuple[nn.Module, Optimiser]:
 
 def bare_rate(data: Data, recipe: Recipe, batch: tuple[torch.Tensor, torch.Tensor], steps: int) -> float:
     """Return images per second of optimiser steps on one resident batch."""
-    model, optimiser = fresh(data, recipe)
+    take = Step(*fresh(data, recipe), recipe)
     device.wait(data.device)
 
     def work() -> None:
         for _ in range(steps):
-            train.step(model, optimiser, recipe.optimiser.lr, *batch, recipe)
+            take(recipe.optimiser.lr, *batch)
         device.wait(data.device)
 
     return steps * recipe.batch / clock(work)

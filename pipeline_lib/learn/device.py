@@ -29,8 +29,7 @@ def choose(wanted: str, threads: int = 1) -> torch.device:
         log.warning("there is a GPU, but PyTorch %s cannot use it (too old a driver?): computing on the CPU", torch.__version__)
     if wanted == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True  # what is not bfloat16 is not slow either
-    torch.backends.cudnn.benchmark = True  # shapes are few and repeat
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # float32 is what a recipe says: 24 bits
     return torch.device("cuda")
 
 

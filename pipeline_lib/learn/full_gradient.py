@@ -87,8 +87,7 @@ def largest_chunk(model: nn.Module, images: Images, layers: list[nn.Module]) -> 
 
     hooks = [layer.register_forward_hook(hold) for layer in layers]
     try:
-        with torch.no_grad():
-            model(images.clean(torch.zeros(1, dtype=torch.int64, device=images.device)))
+        model(images.clean(torch.zeros(1, dtype=torch.int64, device=images.device)))
     finally:
         for hook in hooks:
             hook.remove()

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from pipeline_lib.learn.norm import normalised
+
 SMALLEST_MAP = 4  # small_cnn halves the image until its side is at most this many pixels
 
 
@@ -63,7 +65,7 @@ class SmallCnn(nn.Module):
             x = convolution(x)
             if layer < len(self.norms) - 1:
                 x = torch.max_pool2d(x, 2)  # before the normalisation: a quarter of the memory traffic, same receptive field
-            x = torch.relu_(norm(x))
+            x = normalised(norm, x)
         return self.fc(x.permute(0, 2, 3, 1).flatten(1))  # channels last, as they lie: no copy
 
 
@@ -90,7 +92,14 @@ class Plain18(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) -> (B, classes)."""
-        return self.fc(self.body(images).mean(dim=(2, 3)))
+        x = images
+        for layer, following in zip(self.body, [*self.body[1:], None], strict=True):
+            match layer:
+                case nn.BatchNorm2d():
+                    x = normalised(layer, x, relu=isinstance(following, nn.ReLU))
+                case nn.Conv2d():
+                    x = layer(x)
+        return self.fc(x.mean(dim=(2, 3)))
 
 
 class OneConv(nn.Module):
@@ -117,9 +126,9 @@ def _conv_norm(inside: int, out: int, stride: int) -> list[nn.Module]:
 
 def _resnet18(channels: int, size: int, classes: int, width: int) -> nn.Module:
     """torchvision's ResNet-18 as it is, not pre-trained."""
-    from torchvision.models import resnet18
+    from pipeline_lib.learn.resnet18 import ResNet18  # torchvision takes a second to import, and a small network needs none
 
-    model = resnet18(num_classes=classes)
+    model = ResNet18(classes)
     if channels != model.conv1.in_channels:
         model.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
     return model
@@ -156,12 +165,13 @@ class ResNet32(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) -> (B, classes)."""
-        x = torch.relu(self.stem(images))
-        for block in self.blocks:
-            after = block(x)
+        convolution, norm = self.stem
+        x = normalised(norm, convolution(images))
+        for one, one_norm, _, two, two_norm in self.blocks:
+            after = two(normalised(one_norm, one(x)))
             if after.shape != x.shape:
                 x = nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, after.shape[1] - x.shape[1]))
-            x = torch.relu(after + x)
+            x = normalised(two_norm, after, x)
         return self.fc(x.mean(dim=(2, 3)))
 
 

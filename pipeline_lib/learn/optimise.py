@@ -47,8 +47,14 @@ class Optimiser:
             kinds |= {"second": self._second, "steps": self._steps}
         return {f"{kind}{number}": tensor for kind, tensors in kinds.items() for number, tensor in enumerate(tensors)}
 
+    def rate(self, value: float) -> float | torch.Tensor:
+        """Return a learning rate as `step` takes it: on a GPU a () float32 tensor there, so that a recorded step can be given
+        another."""
+        device = self._parameters[0].device
+        return torch.full((), value, device=device) if device.type == "cuda" else value
+
     @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def step(self, rate: float | torch.Tensor) -> None:
         """Take one step at the given learning rate and drop the gradients."""
         gradients, settings = [p.grad for p in self._parameters], self._settings
         if isinstance(settings, Adam):

@@ -23,6 +23,7 @@ from pipeline_lib.learn import models
 from pipeline_lib.learn.device import autocast, in_halves
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
+from pipeline_lib.learn.replay import Replay
 from pipeline_lib.learn.speed import Clock, Speed
 from pipeline_lib.learn.views import draw, view
 from pipeline_lib.resume import Checkpoint, State
@@ -131,7 +132,7 @@ class _Run:
         self._flops = per_image(network, channels, height)
         self.network = network.to(device, memory_format=torch.channels_last)
         self.optimiser = Optimiser(self.network, Adam(name="adam", weight_decay=settings.weight_decay))
-        self._criterion = SwaVLoss()
+        self._step = Replay(partial(_step, self.network, SwaVLoss(), self.optimiser))
         self._orders = generator(study_seed, "swav order")
         self._draws = torch.Generator().manual_seed(derive_seed(study_seed, "swav views"))
         self._batch = min(settings.batch, max(SMALLEST_BATCH, examples // FEWEST_STEPS))
@@ -165,7 +166,8 @@ class _Run:
         for number, both in enumerate(self.clock.drawing("batches", self._batches())):
             done = (epoch + number / self._count) / settings.epochs
             self.network.prototypes.normalize()
-            total += _step(self.network, self._criterion, self.optimiser, settings.lr * 0.5 * (1 + math.cos(math.pi * done)), both)
+            rate = self.optimiser.rate(settings.lr * 0.5 * (1 + math.cos(math.pi * done)))
+            total += self._step(both, rate)[0]
         return total
 
     def _batches(self) -> Iterator[torch.Tensor]:
@@ -242,14 +244,14 @@ def knn(bank: torch.Tensor, queries: torch.Tensor, labels: torch.Tensor, truth: 
     return (votes.argmax(dim=1) == truth).double().mean().item()
 
 
-def _step(network, criterion, optimiser, rate: float, both: torch.Tensor) -> torch.Tensor:
+def _step(network, criterion, optimiser: Optimiser, both: torch.Tensor, rate: float | torch.Tensor) -> tuple[torch.Tensor]:
     """One optimiser step on two views of a batch, one after the other; returns the loss, left on the device."""
     with autocast(both.device, "auto"):
         scores = network(both)[1].float()
     loss = criterion(list(scores.chunk(VIEWS)), []).squeeze()
     loss.backward()
     optimiser.step(rate)
-    return loss.detach()
+    return (loss.detach(),)
 
 
 @torch.inference_mode()

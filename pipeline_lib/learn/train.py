@@ -19,6 +19,7 @@ from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.schedule import Schedule
 from pipeline_lib.learn.speed import Clock, Speed
+from pipeline_lib.learn.step import Step
 from pipeline_lib.resume import Checkpoint, State
 from pipeline_lib.rng import derive_seed, generator
 
@@ -87,7 +88,7 @@ def train(
     flops = per_image(model, data.train.channels, data.train.height)
     model = model.to(data.device)
     optimiser, schedule, feed = Optimiser(model, recipe.optimiser), Schedule(recipe, sum(steps)), feed_of(data, recipe, seeds)
-    loss_of = losses.make(recipe, data.train_labels[_union(by_epoch)], data.classes)
+    take = Step(model, optimiser, recipe, losses.make(recipe, data.train_labels[_union(by_epoch)], data.classes))
     missing = [float("nan")] * recipe.epochs
     result = Trained(model, sum(steps), forward_flops=float(flops.forward))
     result.validation_loss, result.validation_accuracy = missing.copy(), missing.copy()
@@ -104,7 +105,8 @@ def train(
         taken = sum(steps[:epoch])
         rates = (schedule.rate(taken + number, epoch) for number in range(steps[epoch]))
         answers, feeding = [] if watch else None, clock.drawing("batches", batches)
-        loss = clock.timed("steps", _one_epoch)(model, optimiser, rates, feeding, recipe, loss_of, answers)
+        model.train()
+        loss = clock.timed("steps", _one_epoch)(take, rates, feeding, answers)
         clock.add_up()
         result.train_loss.append(_finite(loss, epoch, recipe, seeds.run))
         if len(held_out):
@@ -149,47 +151,19 @@ def build(data: Data, recipe: Recipe, seeds: Seeds) -> nn.Module:
     return models.build(recipe.model, data.train.channels, data.train.height, data.classes, recipe.width, init)
 
 
-def _one_epoch(
-    model: nn.Module,
-    optimiser: Optimiser,
-    rates: Iterator[float],
-    feed: Iterator,
-    recipe: Recipe,
-    loss_of: losses.Loss,
-    answers: list | None,
-) -> float:
-    """Take a step on every batch and return the mean loss of the epoch; the device is waited for only at its end."""
-    model.train()
+def _one_epoch(take: Step, rates: Iterator[float], feed: Iterator, answers: list | None) -> float:
+    """Take a step on every batch and return the mean loss of the epoch; the device is waited for only at its end.
+
+    The logits that the losses were computed of are appended to `answers`, if given.
+    """
     batch_losses, sizes = [], []
     for rate, (images, labels) in zip(rates, feed, strict=True):
-        batch_losses.append(step(model, optimiser, rate, images, labels, recipe, loss_of, answers))
+        loss, logits = take(rate, images, labels)
+        batch_losses.append(loss)
         sizes.append(len(labels))
+        if answers is not None:
+            answers.append(logits)
     return np.average(torch.stack(batch_losses).tolist(), weights=sizes)
-
-
-def step(
-    model: nn.Module,
-    optimiser: Optimiser,
-    rate: float,
-    images,
-    labels,
-    recipe: Recipe,
-    loss_of: losses.Loss | None = None,
-    answers: list | None = None,
-) -> torch.Tensor:
-    """Take one optimiser step at the given learning rate and return the batch's mean loss, left on the device.
-
-    The logits that the loss was computed of are appended to `answers`, if given.
-    """
-    loss_of = loss_of or losses.plain(recipe)
-    with autocast(images.device, recipe.precision):
-        logits = model(images)
-        loss = loss_of(logits, labels)
-    if answers is not None:
-        answers.append(logits.detach())
-    loss.backward()
-    optimiser.step(rate)
-    return loss.detach()
 
 
 @torch.inference_mode()

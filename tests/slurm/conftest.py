@@ -69,11 +69,12 @@ class Study(Project):
         return (self.folder / "said.txt").read_text()
 
     def wait_for(self, rule: str) -> int:
-        """Wait until a new job of a rule runs, and return its number."""
+        """Wait until a new job of a rule runs and has its log, by which `jobs` knows it, and return its number."""
         deadline, known = time.monotonic() + PATIENCE, set(self.jobs())
         while time.monotonic() < deadline:
+            logged = self.rules()
             for number, comment in self.cluster.running(self.folder).items():
-                if comment.startswith(f"rule_{rule}") and number not in known:
+                if comment.startswith(f"rule_{rule}") and number in logged and number not in known:
                     return number
             time.sleep(0.2)
         raise AssertionError(f"no job of {rule} within {PATIENCE} s\n{self.said}")

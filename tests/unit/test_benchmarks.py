@@ -16,8 +16,8 @@ from benchmarks import busy_hook, inputs, steps, tune, workflow
 from benchmarks.training import fresh, resident_batch
 from pipeline_lib.config import parse_study
 from pipeline_lib.data.dataset import Dataset
-from pipeline_lib.learn import train
 from pipeline_lib.learn.feed import Data
+from pipeline_lib.learn.step import Step
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,7 +81,8 @@ def test_the_steps_of_other_ways_are_the_same_training():
     data = Data(inputs.images(2 * recipe.batch, 1, 8), recipe, cpu)
     batch = resident_batch(data, recipe)
     model, optimiser = fresh(data, recipe)
-    ours = [train.step(model, optimiser, recipe.optimiser.lr, *batch, recipe).item() for _ in range(3)]
+    take = Step(model, optimiser, recipe)
+    ours = [take(recipe.optimiser.lr, *batch)[0].item() for _ in range(3)]
     assert ours[-1] < ours[0]
     for way, tolerance in ((steps.plain, 1e-4), (steps.bfloat16, 0.05)):
         step = way(*fresh(data, recipe), batch, recipe)

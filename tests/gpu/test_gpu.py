@@ -1,0 +1,149 @@
+"""What only a GPU can show. Skipped where there is none; `python -m pytest tests/gpu` where there is."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pipeline_lib.config import Recipe
+from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.learn import device, full_gradient, kernel, norm, replay, swav, train
+from pipeline_lib.learn.augment import Images
+from pipeline_lib.learn.embed import embed
+from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.record import record
+from tests.unit.test_norm import CASES, by_kernels, error, inputs, plainly
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+CPU, SEEDS = torch.device("cpu"), Seeds(0, "training", 0)
+LARGE = [(511, 64, 32, True, True), (512, 128, 16, False, True), (37, 512, 4, True, False)]
+
+
+@pytest.fixture(scope="module")
+def gpu():
+    return device.choose("cuda")
+
+
+@pytest.fixture(scope="module")
+def stripes():
+    """Horizontal against vertical stripes under noise, 600 of 32x32 pixels."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(600) % 2
+    pattern = np.where(np.arange(32) // 4 % 2, 170, 80)[None, None, :] * np.ones((1, 32, 1))
+    maps = np.where(labels[:, None, None], pattern, pattern.transpose(0, 2, 1))[:, None]
+    images = np.clip(maps + rng.normal(0, 60, (600, 3, 32, 32)), 0, 255).astype(np.uint8)
+    return Dataset(images, labels, images[:200], labels[:200], ["a", "b"], [str(i) for i in range(600)])
+
+
+def recipe(model: str = "resnet18_cifar", **changes) -> Recipe:
+    values = {"model": model, "width": 8, "optimiser": {"name": "sgd", "lr": 0.05}, "schedule": {"name": "onecycle"}, "epochs": 2}
+    return Recipe.model_validate(values | {"batch": 64, "augmentation": {"crop_padding": 4, "flip": True}} | changes)
+
+
+def trained(stripes, settings: Recipe, where: torch.device, epochs: int = 2) -> torch.Tensor:
+    """All weights after a training."""
+    done = train.train(Data(stripes, settings, where), np.arange(600), settings.model_copy(update={"epochs": epochs}), SEEDS)
+    return torch.cat([weight.detach().flatten() for weight in done.model.parameters()]).cpu()
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("case", CASES + LARGE, ids=str)
+def test_the_kernels_compute_what_pytorch_does_in_double_precision(gpu, case, kind):
+    *sizes, adds, relu = case
+    layer, x, added, gradient = inputs(*sizes, adds, kind)
+    expected = plainly(layer, x, added, relu, gradient)
+    layer, gradient = layer.to(gpu), gradient.to(gpu)
+    x, added = (None if each is None else each.detach().to(gpu).requires_grad_() for each in (x, added))
+    found = [each.cpu() for each in by_kernels(layer, x, added, relu, gradient)]
+    errors = [error(one, other) for one, other in zip(found, expected, strict=True)]
+    # in bfloat16 the sum z is rounded once, and where it is next to 0 a gradient passes or does not
+    assert max(errors) < (1e-5 if kind == torch.float32 else 1e-2), errors
+
+
+@pytest.mark.parametrize("model", ["resnet18_cifar", "resnet18", "resnet32", "plain18", "small_cnn"])
+def test_in_evaluation_mode_the_fused_pass_predicts_as_pytorch_does(gpu, stripes, model, monkeypatch):
+    settings = recipe(model, precision="float32")
+    data = Data(stripes, settings, gpu)
+    network = train.build(data, settings, SEEDS).to(gpu)
+    fused = train.predict(network, data.train, settings)
+    monkeypatch.setattr(norm, "_fused", lambda *_: False)
+    assert error(fused, train.predict(network, data.train, settings).double()) < 1e-5
+
+
+@pytest.mark.parametrize("model", ["resnet18_cifar", "resnet32", "small_cnn"])
+def test_equal_seeds_give_equal_bits_and_a_replay_those_of_the_launches(gpu, stripes, model, monkeypatch):
+    settings = recipe(model)
+    first, second = (trained(stripes, settings, gpu) for _ in range(2))
+    assert torch.equal(first, second)
+    monkeypatch.setattr(replay, "WARM_UP", 10**9)
+    assert torch.equal(first, trained(stripes, settings, gpu))
+
+
+def test_adam_is_replayed_too(gpu, stripes, monkeypatch):
+    settings = recipe("small_cnn", optimiser={"name": "adam", "lr": 1e-3})
+    first = trained(stripes, settings, gpu)
+    monkeypatch.setattr(replay, "WARM_UP", 10**9)
+    assert torch.equal(first, trained(stripes, settings, gpu))
+
+
+def test_a_step_in_single_precision_is_the_cpus(gpu, stripes):
+    """One step; after a few, roundings have grown into other networks, on a CPU too."""
+    settings = recipe("small_cnn", precision="float32", batch=600)
+    one, other = (trained(stripes, settings, where, epochs=1) for where in (gpu, CPU))
+    start = torch.cat(
+        [weight.detach().flatten() for weight in train.build(Data(stripes, settings, CPU), settings, SEEDS).parameters()]
+    )
+    assert ((one - other).norm() / (other - start).norm()).item() < 1e-3
+
+
+def test_records_are_as_long_and_as_exact_as_on_a_cpu(gpu, stripes):
+    settings = recipe("small_cnn")
+    recorded = record(Data(stripes, settings, gpu), settings, SEEDS)
+    assert recorded.arrays["logits"].shape == (2, 600, 2)
+    assert np.array_equal(recorded.arrays["prediction"][-1], recorded.arrays["logits"][-1].argmax(axis=1))
+    assert all(np.isfinite(array).all() for array in recorded.arrays.values())
+    assert recorded.curves["test_accuracy"][-1] > 0.9
+
+
+def test_gradients_and_kernels_are_the_cpus(gpu, stripes):
+    settings = recipe("small_cnn", precision="float32")
+    network = train.build(Data(stripes, settings, CPU), settings, SEEDS)
+    images = {where: Images(stripes.train_images[:24], [0.5] * 3, [0.25] * 3, where) for where in (CPU, gpu)}
+    labels = torch.from_numpy(stripes.train_labels[:24])
+    norms, grams = [], []
+    for where in (CPU, gpu):
+        model = copy.deepcopy(network).to(where)
+        norms.append(full_gradient.gradient_norms(model, images[where], labels.to(where)).cpu())
+        grams.append(kernel.gram(model, images[where], torch.arange(24, device=where)).cpu())
+    assert error(norms[1], norms[0].double()) < 1e-4
+    assert error(grams[1], grams[0].double()) < 1e-4
+
+
+def test_swav_learns(gpu, stripes):
+    from benchmarks import inputs as benchmark_inputs
+
+    settings = benchmark_inputs.study().swav["cifar"].model_copy(update={"epochs": 3, "batch": 64, "prototypes": 16})
+    run = swav._Run(stripes, settings, 0, gpu)
+    for epoch in range(3):
+        run.train(epoch)
+    assert run._losses[-1] < run._losses[0]
+    assert run._step._recorded
+
+
+def test_a_batch_that_does_not_fit_is_halved(gpu, stripes):
+    settings = recipe()
+    data = Data(stripes, settings, gpu)
+    network = train.build(data, settings, SEEDS).to(gpu)
+    expected = embed(network, data.train, settings)[0]
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(gpu).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 150 * 2**20) / total)
+    try:
+        logits = embed(network, data.train, settings)[0]
+        with pytest.raises(torch.OutOfMemoryError):
+            nn.functional.conv2d(torch.empty(600, 64, 64, 64, device=gpu), torch.empty(64, 64, 3, 3, device=gpu))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert error(logits, expected.double()) < 2e-2

@@ -1,0 +1,64 @@
+"""A step that a GPU replays, with a recorder that stands in for the GPU's: which calls are recorded, and what comes out."""
+
+import torch
+
+from pipeline_lib.learn import replay
+from pipeline_lib.learn.replay import WARM_UP, Replay
+
+
+class Graph:
+    """Compute what was recorded again, from the same memory into the same memory."""
+
+    def __init__(self, function, inputs):
+        self.function, self.inputs, self.outputs = function, inputs, function(*(tensor.clone() for tensor in inputs))
+
+    def replay(self) -> None:
+        for mine, new in zip(self.outputs, self.function(*self.inputs), strict=True):
+            mine.copy_(new)
+
+
+def replayed(function, monkeypatch) -> tuple[Replay, list[int]]:
+    """A Replay that takes CPU tensors for a GPU's, and the sizes that it recorded."""
+    sizes = []
+
+    def record(self, tensors):
+        sizes.append(len(tensors[0]))
+        inputs = [tensor.clone() for tensor in tensors]
+        graph = Graph(function, inputs)
+        return replay._Recorded(graph, inputs, graph.outputs)
+
+    monkeypatch.setattr(Replay, "_record", record)
+    monkeypatch.setattr(replay, "on_gpu", lambda tensor: True)
+    return Replay(function), sizes
+
+
+def test_each_shape_is_recorded_once_and_answers_are_its_own(monkeypatch):
+    calls = []
+
+    def function(x, rate):
+        calls.append(len(x))
+        return x * rate, x.sum()
+
+    replays, sizes = replayed(function, monkeypatch)
+    kept = []
+    for number in range(1, 9):
+        for size in (5, 4):
+            kept.append((number, size, replays(torch.full((size,), float(number)), torch.tensor(10.0))))
+    assert sizes == [5, 4]
+    assert calls[: 2 * WARM_UP] == [5, 4] * WARM_UP, "the first calls of each shape are made as they are"
+    for number, size, (product, total) in kept:  # looked at in the end: a later replay writes into none of them
+        assert torch.equal(product, torch.full((size,), 10.0 * number))
+        assert total == number * size
+
+
+def test_another_rate_reaches_a_recorded_step(monkeypatch):
+    replays, _ = replayed(lambda x, rate: (x * rate,), monkeypatch)
+    found = [replays(torch.ones(1), torch.tensor(float(rate)))[0].item() for rate in range(8)]
+    assert found == list(range(8))
+
+
+def test_on_a_cpu_the_function_is_called(monkeypatch):
+    monkeypatch.setattr(Replay, "_record", lambda *_: 1 / 0)
+    result = torch.ones(2)
+    replays = Replay(lambda x, rate: (result,))
+    assert all(replays(torch.ones(1), 0.1)[0] is result for _ in range(2 * WARM_UP))
