@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks import inputs, isolated
-from benchmarks.result import Group, Result, Row, clock, interleave, medians
+from benchmarks import inputs, isolated, machine
+from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
 
 SINGLES, REPEATS = 8, 5
 RESNET = {"name": "resnet18_cifar", "channels": 3, "size": 32}
@@ -20,18 +20,33 @@ HOW = (
 
 @dataclass(frozen=True)
 class Case:
-    """A network (arguments of `_network`), how many images it is given, and the threads of both sides."""
+    """A network (arguments of `_network`), how many images it is given, the threads of both sides, and our precision."""
 
     row: Row
     network: dict
     examples: int
     threads: int
+    precision: str = "float32"
 
 
 CASES = (
     Case(Row("grand_full_1", "Gradient norms / one by one, ResNet-18, 1 CPU thread", "x", "at least 5x"), RESNET, 64, 1),
     Case(Row("grand_full_2", "Gradient norms / one by one, ResNet-18, 2 CPU threads", "x", "at least 5x"), RESNET, 64, 2),
     Case(Row("grand_full_digits", "Gradient norms / one by one, digits, 1 CPU thread", "x"), DIGITS, 1437, 1),
+)
+BFLOAT = Case(
+    Row(
+        "grand_full_bfloat16",
+        "Gradient norms in bfloat16 / one by one, ResNet-18, 1 CPU thread",
+        "x",
+        "at least 5x",
+        "`ensemble.grand_full.precision: bfloat16`; the other side in single precision, in which a batch of one is no slower.",
+        "a CPU with bfloat16 arithmetic",
+    ),
+    RESNET,
+    64,
+    1,
+    "bfloat16",
 )
 MEMORY = Row(
     "grand_full_memory",
@@ -45,19 +60,21 @@ MEMORY = Row(
 def measure(quick: bool) -> Iterator[Result]:
     """Yield how many times as fast each case is, then the memory."""
     singles, repeats = (1, 1) if quick else (SINGLES, REPEATS)
-    for case in CASES:
+    for case in (*CASES, *([BFLOAT] if machine.computes_in_bfloat16() else [])):
         network = case.network | {"examples": 2 if quick else case.examples}
-        sizes = {"network": network, "singles": singles, "repeats": repeats, "threads": case.threads}
+        sizes = {"network": network, "singles": singles, "repeats": repeats, "threads": case.threads, "precision": case.precision}
         pairs = isolated.call(__name__, "both", sizes, case.threads).value
         ours, theirs = medians(pairs)
         ratios = tuple(theirs / ours for ours, theirs in pairs)
         yield Result(case.row.key, ratios, f"{1e3 * ours:.3g} ms against {1e3 * theirs:.3g} ms per example")
+    if not machine.computes_in_bfloat16():
+        yield from skipped([BFLOAT.row])
     counts = (2, 8) if quick else (64, 256)
     few, many = (isolated.call(__name__, "norms", {"network": RESNET | {"examples": count}}, 1).peak for count in counts)
     yield Result(MEMORY.key, (few,), f"{many:,.0f} MB with {counts[1]} examples, this with {counts[0]}")
 
 
-def both(network: dict, singles: int, repeats: int, threads: int) -> list[tuple[float, float]]:
+def both(network: dict, singles: int, repeats: int, threads: int, precision: str) -> list[tuple[float, float]]:
     """Return pairs of seconds per example, ours and one by one; runs in a process of its own."""
     import torch
 
@@ -66,7 +83,7 @@ def both(network: dict, singles: int, repeats: int, threads: int) -> list[tuple[
     from pipeline_lib.learn.full_gradient import gradient_norms
 
     def ours() -> float:
-        return clock(lambda: gradient_norms(model, images, labels)) / len(labels)
+        return clock(lambda: gradient_norms(model, images, labels, precision=precision)) / len(labels)
 
     def one_by_one() -> float:
         return clock(lambda: [_one(model, images, labels, index) for index in range(singles)]) / singles
@@ -108,4 +125,4 @@ def _one(model, images, labels, index: int):
     return torch.stack([parameter.grad.square().sum() for parameter in model.parameters()]).sum().sqrt()
 
 
-GROUP = Group("gradients", "Whole gradients per example", HOW, (*(case.row for case in CASES), MEMORY), measure)
+GROUP = Group("gradients", "Whole gradients per example", HOW, (*(case.row for case in (*CASES, BFLOAT)), MEMORY), measure)

@@ -3,7 +3,6 @@
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from unittest import mock
 
 import torch
 from torch import nn
@@ -12,9 +11,8 @@ from benchmarks import inputs, machine
 from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
 from benchmarks.training import fresh, resident_batch
 from pipeline_lib.config import Recipe
-from pipeline_lib.learn import device, norm
+from pipeline_lib.learn import device
 from pipeline_lib.learn.feed import Data
-from pipeline_lib.learn.replay import Replay
 from pipeline_lib.learn.step import Step
 
 HOW = (
@@ -117,9 +115,9 @@ def plain(model: nn.Module, _, batch: tuple, recipe: Recipe) -> Callable[[], obj
 def sequential(model: nn.Module) -> nn.Sequential:
     """Return `small_cnn` as a sequence of modules that copies its weights, in the default memory layout."""
     layers: list[nn.Module] = []
-    for number, (convolution, layer) in enumerate(zip(model.convolutions, model.norms, strict=True)):
+    for number, (convolution, norm) in enumerate(zip(model.convolutions, model.norms, strict=True)):
         pool = [nn.MaxPool2d(2)] if number < len(model.norms) - 1 else []
-        layers += [copy.deepcopy(convolution), *pool, copy.deepcopy(layer), nn.ReLU()]
+        layers += [copy.deepcopy(convolution), *pool, copy.deepcopy(norm), nn.ReLU()]
     last = copy.deepcopy(model.fc)
     channels = model.norms[-1].num_features
     side = round((last.in_features / channels) ** 0.5)
@@ -130,19 +128,16 @@ def sequential(model: nn.Module) -> nn.Sequential:
 
 
 def compiled(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Callable[[], object]:
-    """Return a step whose forward and backward pass are compiled; on a GPU it is replayed as the pipeline's is."""
+    """Return a step whose forward and backward pass are compiled, by the compiler from PyTorch's own operations."""
     with_loss = torch.compile(lambda images, labels: nn.functional.cross_entropy(model(images), labels))
 
-    def take(images: torch.Tensor, labels: torch.Tensor, rate: float | torch.Tensor) -> tuple[torch.Tensor]:
-        # the compiler makes its own kernels of PyTorch's operations
-        with device.autocast(images.device, recipe.precision), mock.patch.object(norm, "_fused", return_value=False):
-            loss = with_loss(images, labels)
+    def step() -> None:
+        with device.autocast(batch[0].device, recipe.precision):
+            loss = with_loss(*batch)
         loss.backward()
-        optimiser.step(rate)
-        return (loss.detach(),)
+        optimiser.step(optimiser.rate(recipe.optimiser.lr))
 
-    replays = Replay(take)
-    return lambda: replays(*batch, optimiser.rate(recipe.optimiser.lr))[0]
+    return step
 
 
 def bfloat16(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Callable[[], object]:

@@ -21,7 +21,7 @@ class CpuRates(Section):
 
 
 class GpuRates(Section):
-    """On one GPU; chosen low, not measured."""
+    """On one GPU; chosen low, for older ones."""
 
     small_cnn: Rate = 20000
     resnet18_cifar: Rate = 3000

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.learn.augment import Images
+from pipeline_lib.learn.device import autocast
 
 # what a chunk may hold (chosen): enough for 16 images of 32x32 in a ResNet-18, more were no faster; on a GPU for hundreds
 CHUNK_BYTES = {"cpu": 2**29, "cuda": 2**32}
@@ -29,15 +30,21 @@ WORKSPACE = 3  # times what the layers are given: their gradients, and copies in
 
 
 def gradient_norms(
-    model: nn.Module, images: Images, labels: torch.Tensor, layers: Sequence[str] | str = "all", chunk: int | None = None
+    model: nn.Module,
+    images: Images,
+    labels: torch.Tensor,
+    layers: Sequence[str] | str = "all",
+    precision: str = "float32",
+    chunk: int | None = None,
 ) -> torch.Tensor:
-    """Return the norm of each example's gradient of the cross-entropy; clean images, evaluation mode, single precision.
+    """Return the norm of each example's gradient of the cross-entropy; clean images, evaluation mode.
 
     Args:
         model: any network of ours; it is left in evaluation mode.
         images: N of them, on the model's device.
         labels: (N,) int64.
         layers: "all", or patterns of module names such as "fc" or "layer4.*".
+        precision: of the products, "float32" or "bfloat16"; sums are in single precision.
         chunk: examples at a time; None: as many as `CHUNK_BYTES` hold. It changes nothing but memory and time.
 
     Returns:
@@ -54,7 +61,7 @@ def gradient_norms(
         parameter.requires_grad_(False)
     try:
         parts = torch.arange(images.examples, device=images.device).split(chunk)
-        return torch.cat([_squares(model, chosen, images.clean(part), labels[part]).sqrt() for part in parts])
+        return torch.cat([_squares(model, chosen, images.clean(part), labels[part], precision).sqrt() for part in parts])
     finally:
         for parameter in trainable:
             parameter.requires_grad_(True)
@@ -94,7 +101,7 @@ def largest_chunk(model: nn.Module, images: Images, layers: list[nn.Module]) -> 
     return max(1, CHUNK_BYTES[images.device.type] // (WORKSPACE * sum(held)))
 
 
-def _squares(model: nn.Module, layers: list[nn.Module], images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _squares(model: nn.Module, layers: list[nn.Module], images: torch.Tensor, labels: torch.Tensor, precision: str) -> torch.Tensor:
     """Return (B,) squared norms of one chunk."""
     total = torch.zeros(len(labels), device=images.device)
 
@@ -111,7 +118,9 @@ def _squares(model: nn.Module, layers: list[nn.Module], images: torch.Tensor, la
     hooks = [layer.register_forward_hook(watch) for layer in layers]
     try:
         with torch.enable_grad():
-            functional.cross_entropy(model(images).float(), labels, reduction="sum").backward()
+            with autocast(images.device, precision):
+                logits = model(images)
+            functional.cross_entropy(logits.float(), labels, reduction="sum").backward()
     finally:
         for hook in hooks:
             hook.remove()
@@ -120,11 +129,13 @@ def _squares(model: nn.Module, layers: list[nn.Module], images: torch.Tensor, la
 
 def _linear(layer: nn.Linear, entered: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
     """Return (B,) squared norms: (B, I), (B, O) ->."""
+    entered, gradient = entered.float(), gradient.float()
     return gradient.square().sum(dim=1) * (entered.square().sum(dim=1) + (layer.bias is not None))
 
 
 def _batch_norm(layer: nn.BatchNorm2d, entered: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
     """Return (B,) squared norms: (B, O, H, W) twice ->."""
+    entered, gradient = entered.float(), gradient.float()
     shift = gradient.sum(dim=(2, 3))  # (B, O)
     product = (gradient * entered).sum(dim=(2, 3))
     scale = (product - layer.running_mean * shift) * (layer.running_var + layer.eps).rsqrt()
@@ -133,18 +144,19 @@ def _batch_norm(layer: nn.BatchNorm2d, entered: torch.Tensor, gradient: torch.Te
 
 def _convolution(layer: nn.Conv2d, entered: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
     """Return (B,) squared norms: (B, I, H, W), (B, O, H', W') ->."""
+    entered = entered.to(gradient.dtype)
     errors = gradient.permute(0, 2, 3, 1).flatten(1, 2)  # (B, P, O): as they lie, channels last
     positions, outputs, weights = errors.shape[1], errors.shape[2], layer.weight[0].numel()
     by_product = positions * (weights + outputs) >= weights * outputs
     squares = alike = 0
     for part in _parts(layer, entered, gradient.shape[2:]):  # one weight of the kernel at a time: (B, P, I)
         if by_product:
-            squares = squares + (errors.mT @ part).square_().sum(dim=(1, 2))
+            squares = squares + (errors.mT @ part).float().square_().sum(dim=(1, 2))
         else:
-            alike = alike + part @ part.mT
+            alike = alike + (part @ part.mT).float()
     if not by_product:
         squares = (alike * (errors @ errors.mT)).sum(dim=(1, 2))
-    return squares if layer.bias is None else squares + errors.sum(dim=1).square().sum(dim=1)
+    return squares if layer.bias is None else squares + errors.float().sum(dim=1).square().sum(dim=1)
 
 
 def _parts(layer: nn.Conv2d, entered: torch.Tensor, size: tuple[int, int]) -> Iterator[torch.Tensor]:

@@ -129,7 +129,7 @@ class _Recorder:
         self.seconds += time.perf_counter() - begin
         if self._full and epoch + 1 in self._full.epochs:
             begin = time.perf_counter()
-            norms = gradient_norms(model, self._data.train, self._data.train_labels, self._full.layers)
+            norms = gradient_norms(model, self._data.train, self._data.train_labels, self._full.layers, self._full.precision)
             self.grand_full[self._full.epochs.index(epoch + 1)] = norms.cpu()
             self.full_seconds += time.perf_counter() - begin
         self._done = epoch + 1

@@ -55,6 +55,15 @@ def test_one_pass_backwards_per_example_gives_the_same(name):
     assert gradient_norms(model, images, LABELS).tolist() == pytest.approx(one_by_one(model, images), rel=2e-4)
 
 
+@pytest.mark.parametrize("name", models.BUILDERS)
+def test_in_half_precision_norms_are_off_by_little(name):
+    model, images = network(name), images_for(name)
+    exact, coarse = gradient_norms(model, images, LABELS), gradient_norms(model, images, LABELS, precision="bfloat16")
+    assert coarse.dtype == torch.float32
+    assert not torch.equal(coarse, exact), "it was computed in half precision"
+    assert coarse.tolist() == pytest.approx(exact.tolist(), rel=0.03)
+
+
 def test_torch_func_gives_the_same():
     model, images = network(), images_for()
     parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
