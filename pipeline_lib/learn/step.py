@@ -1,5 +1,7 @@
 """One step of a training: forward pass, loss, backward pass, update."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
@@ -21,18 +23,36 @@ class Step:
     """
 
     def __init__(self, model: nn.Module, optimiser: Optimiser, recipe: Recipe, loss_of: losses.Loss | None = None):
-        self._model, self._optimiser, self._recipe = model, optimiser, recipe
-        self._loss_of = loss_of or losses.plain(recipe)
-        self._replay = Replay(self._take)
+        self._optimiser = optimiser
+        # no method of this object: the two would keep each other, and a recorded step's memory, until Python looks for such pairs
+        self._replay = Replay(partial(_take, model, optimiser, recipe.precision, loss_of or losses.plain(recipe)))
 
     def __call__(self, rate: float, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take one step at a learning rate; return the batch's mean loss and its logits (B, classes), left on the device."""
+        """Take one step at a learning rate.
+
+        Args:
+            rate: for this step alone.
+            images: (B, C, H, W) float32, channels last.
+            labels: (B,) int64.
+
+        Returns:
+            The batch's mean loss () and the logits (B, classes) that it was computed of, left on the device.
+        """
         return self._replay(images, labels, self._optimiser.rate(rate))
 
-    def _take(self, images: torch.Tensor, labels: torch.Tensor, rate: float | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        with autocast(images.device, self._recipe.precision):
-            logits = self._model(images)
-            loss = self._loss_of(logits, labels)
-        loss.backward()
-        self._optimiser.step(rate)
-        return loss.detach(), logits.detach()
+
+def _take(
+    model: nn.Module,
+    optimiser: Optimiser,
+    precision: str,
+    loss_of: losses.Loss,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    rate: float | torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    with autocast(images.device, precision):
+        logits = model(images)
+        loss = loss_of(logits, labels)
+    loss.backward()
+    optimiser.step(rate)
+    return loss.detach(), logits.detach()

@@ -1,9 +1,16 @@
 """A step that a GPU replays, with a recorder that stands in for the GPU's: which calls are recorded, and what comes out."""
 
-import torch
+import gc
+import weakref
 
+import torch
+from torch import nn
+
+from pipeline_lib.config import Recipe
 from pipeline_lib.learn import replay
+from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.replay import WARM_UP, Replay
+from pipeline_lib.learn.step import Step
 
 
 class Graph:
@@ -62,3 +69,20 @@ def test_on_a_cpu_the_function_is_called(monkeypatch):
     result = torch.ones(2)
     replays = Replay(lambda x, rate: (result,))
     assert all(replays(torch.ones(1), 0.1)[0] is result for _ in range(2 * WARM_UP))
+
+
+def test_a_finished_training_gives_its_recorded_steps_back_at_once():
+    """Their memory on a GPU is that of the whole step; a sweep trains many times in one process."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    recipe = Recipe.model_validate(
+        {"model": "small_cnn", "optimiser": {"name": "sgd", "lr": 0.1}, "schedule": {"name": "constant"}, "epochs": 1, "batch": 3}
+    )
+    gc.disable()
+    try:
+        take = Step(network, Optimiser(network, recipe.optimiser), recipe)
+        take(0.1, torch.zeros(3, 1, 2, 2), torch.zeros(3, dtype=torch.int64))
+        recorded = weakref.ref(take._replay)
+        del take
+        assert recorded() is None
+    finally:
+        gc.enable()
