@@ -16,9 +16,9 @@ from benchmarks.result import Group, Result, Row, clock, interleave, medians, sk
 from benchmarks.training import SEEDS, fresh
 from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
-from pipeline_lib.learn import device, train
+from pipeline_lib.learn import device, losses, train
 from pipeline_lib.learn.feed import Data
-from pipeline_lib.learn.step import Step
+from pipeline_lib.learn.step import launched
 
 WORKERS, PREFETCH = 2, 4  # of the DataLoader; on two cores it has all of them for its workers
 GPU_WORKERS = min(16, len(os.sched_getaffinity(0)))  # beside a GPU the cores have nothing else to do
@@ -30,8 +30,9 @@ HOW = (
     "Images per second of `pipeline_lib.learn.train.train` divided by those of the usual way: torchvision's transforms on one PIL "
     f"image at a time (crop with 4 reflected pixels, flip, rotation of {ROTATION} degrees, tensor, normalisation) in a DataLoader "
     f"with {WORKERS} persistent worker processes (beside a GPU one per core, at most 16) that prefetch {PREFETCH} batches each, "
-    "shuffled, feeding the same step function. Same model (recipe `small`, on a GPU `resnet18`), batch, examples and "
-    "augmentation; a whole epoch of each in turn after a pair to warm up, the loader's workers started beforehand; the value is "
+    "shuffled, feeding the same step, which on a GPU it launches where ours is replayed. Same model (recipe `small`, on a GPU "
+    "`resnet18`), batch, examples and augmentation; a whole epoch of each in turn after a pair to warm up, the loader's workers "
+    "started beforehand; the value is "
     "the median of the ratios of neighbours. On two cores the loader has both for its workers, the pipeline's training one thread."
 )
 ROW_ONE = Row(
@@ -79,7 +80,8 @@ class Usual:
 
     def __init__(self, dataset: Dataset, data: Data, recipe: Recipe):
         self._recipe, self._where = recipe, data.device
-        self._take = Step(*fresh(data, recipe), recipe)
+        self._model, self._optimiser = fresh(data, recipe)
+        self._loss = losses.plain(recipe)
         self._loader = DataLoader(
             PilImages(dataset, recipe),
             batch_size=recipe.batch,
@@ -98,7 +100,8 @@ class Usual:
         for images, labels in self._loader:
             images = images.to(self._where, non_blocking=True, memory_format=torch.channels_last)  # the model's layout
             labels = labels.to(self._where, non_blocking=True)
-            self._take(self._recipe.optimiser.lr, images, labels)
+            rate = self._optimiser.rate(self._recipe.optimiser.lr)
+            launched(self._model, self._optimiser, self._recipe.precision, self._loss, images, labels, rate)
         device.wait(self._where)
 
 

@@ -13,6 +13,7 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.learn import augment, device, models, train
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.optimise import Optimiser
+from pipeline_lib.learn.replay import WARM_UP
 from pipeline_lib.learn.step import Step
 
 GOAL = "at least 95%"
@@ -126,6 +127,8 @@ def fresh(data: Data, recipe: Recipe) -> tuple[nn.Module, Optimiser]:
 def bare_rate(data: Data, recipe: Recipe, batch: tuple[torch.Tensor, torch.Tensor], steps: int) -> float:
     """Return images per second of optimiser steps on one resident batch."""
     take = Step(*fresh(data, recipe), recipe)
+    for _ in range(WARM_UP + 1 if data.device.type == "cuda" else 0):  # until it is recorded
+        take(recipe.optimiser.lr, *batch)
     device.wait(data.device)
 
     def work() -> None:

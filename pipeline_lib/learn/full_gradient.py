@@ -94,7 +94,8 @@ def largest_chunk(model: nn.Module, images: Images, layers: list[nn.Module]) -> 
 
     hooks = [layer.register_forward_hook(hold) for layer in layers]
     try:
-        model(images.clean(torch.zeros(1, dtype=torch.int64, device=images.device)))
+        with torch.enable_grad():  # without it a GPU computes a norm and what follows at once, and its hook is not called
+            model(images.clean(torch.zeros(1, dtype=torch.int64, device=images.device)))
     finally:
         for hook in hooks:
             hook.remove()
@@ -105,15 +106,16 @@ def _squares(model: nn.Module, layers: list[nn.Module], images: torch.Tensor, la
     """Return (B,) squared norms of one chunk."""
     total = torch.zeros(len(labels), device=images.device)
 
-    def watch(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+    def watch(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> torch.Tensor:
         entered = inputs[0].detach()
         if not output.requires_grad:  # the first of the chosen layers: nothing before it is differentiated
-            output.requires_grad_()
+            output = output.requires_grad_().clone()  # what follows may be computed in place, which a leaf forbids
 
         def add(gradient: torch.Tensor) -> None:
             total.add_(SQUARES[type(layer)](layer, entered, gradient))
 
         output.register_hook(add)
+        return output
 
     hooks = [layer.register_forward_hook(watch) for layer in layers]
     try:

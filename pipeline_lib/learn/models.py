@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -93,7 +94,7 @@ class Plain18(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, C, H, W) -> (B, classes)."""
         x = images
-        for layer, following in zip(self.body, [*self.body[1:], None], strict=True):
+        for layer, following in pairwise([*self.body, None]):
             match layer:
                 case nn.BatchNorm2d():
                     x = normalised(layer, x, relu=isinstance(following, nn.ReLU))

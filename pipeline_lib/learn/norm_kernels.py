@@ -9,13 +9,15 @@ M = N * H * W rows of C channels, z = scale x + shift + added and y = max(z, 0),
                 and d itself for what was added.
 
 Every sum is of partial sums in a fixed order, so equal inputs give equal bits. Sums are in float32, of differences from the
-first row, so that a large mean costs no digits. Imported only where there is a GPU: Triton comes with PyTorch there.
+first row, so that a large mean costs no digits (unless that row lies far from all others). Imported only where there is a GPU:
+Triton comes with PyTorch there, and wants a C compiler.
 """
 
 import torch
 import triton
 import triton.language as tl
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 ROWS, CHANNELS, WARPS = 64, 64, 8  # of a tile (chosen on an H200: 1.1 to 1.8 times what the memory allows)
 PARTS = 264  # programs that share a sum over the rows: two for each of 132 multiprocessors (likewise)
@@ -40,6 +42,12 @@ def _places(begin, rows, column, inside, channels, ROWS: tl.constexpr):
 def _row(kept, number: tl.constexpr, channels, column, inside):
     """Return one row of a (rows, channels) array, to be broadcast over a tile."""
     return tl.load(kept + number * channels + column, mask=inside, other=0).to(tl.float32)[None, :]
+
+
+@triton.jit
+def _positive(value):
+    """Return what is above 0, else 0; unlike `tl.maximum`, what is no number stays none, so that a divergence is seen."""
+    return tl.where(value <= 0, 0, value)
 
 
 @triton.jit
@@ -92,7 +100,7 @@ def _statistics(
     total, squares = _added_up(partial, column, inside, channels, parts, TOGETHER, CHANNELS)
     difference = total / rows
     mean = tl.load(x + column, mask=inside, other=0).to(tl.float32) + difference
-    variance = tl.maximum(squares / rows - difference * difference, 0)
+    variance = _positive(squares / rows - difference * difference)
     rstd = 1 / tl.sqrt(variance + epsilon)
     scale = tl.load(weight + column, mask=inside, other=0) * rstd
     tl.store(kept + column, scale, mask=inside)
@@ -117,7 +125,7 @@ def _apply(
     if ADDS:
         value += _tile(added, place, mask)
     if RELU:
-        value = tl.maximum(value, 0)
+        value = _positive(value)
     tl.store(y + place, value, mask=mask)
 
 
@@ -130,7 +138,7 @@ def _error(gradient, y, value, kept, place, mask, column, inside, channels, ADDS
             z = _tile(y, place, mask)
         else:
             z = value * _row(kept, 0, channels, column, inside) + _row(kept, 1, channels, column, inside)
-        error = tl.where(z > 0, error, 0)
+        error = tl.where(z <= 0, 0, error)  # not z > 0: what is no number passes, as in PyTorch
     return error
 
 
@@ -179,14 +187,17 @@ def _gradient(
         tl.store(dadded + place, error, mask=mask)
 
 
-def apply(x: torch.Tensor, added: torch.Tensor | None, relu: bool, kept: torch.Tensor) -> torch.Tensor:
+def scaled(x: torch.Tensor, added: torch.Tensor | None, relu: bool, kept: torch.Tensor) -> torch.Tensor:
     """Return scale x + shift + added, or what of it is above 0.
 
     Args:
-        x: (N, C, H, W), channels last.
-        added: the same, or None.
+        x: (N, C, H, W) float32, bfloat16 or float16, channels last.
+        added: of the same shape and layout, or None.
         relu: whether what is below 0 becomes 0.
         kept: (2 or more, C) float32, scale and shift first.
+
+    Returns:
+        (N, C, H, W), kind and layout of x.
     """
     y, adds = torch.empty_like(x), added is not None
     sizes = _sizes(x)
@@ -199,7 +210,7 @@ class Normalised(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, weight, bias, added: torch.Tensor | None, relu: bool, norm: nn.BatchNorm2d):
-        """x and added (N, C, H, W), channels last; the layer's weight and bias, to be differentiated, and itself -> like x."""
+        """x and added (N, C, H, W), channels last; the layer's weight and bias (C,) float32, and itself -> like x."""
         sizes = rows, channels = _sizes(x)
         parts, blocks = _parts(rows, channels), triton.cdiv(channels, CHANNELS)
         partial = torch.empty((2, parts, channels), dtype=torch.float32, device=x.device)
@@ -209,14 +220,15 @@ class Normalised(torch.autograd.Function):
         _statistics[(blocks,)](
             x, partial, weight, bias, *running, kept, *sizes, parts, norm.momentum, norm.eps, TOGETHER, CHANNELS, num_warps=WARPS
         )
-        y = apply(x, added, relu, kept)
+        y = scaled(x, added, relu, kept)
         ctx.adds, ctx.relu = added is not None, relu
         ctx.save_for_backward(x, y if ctx.adds and relu else x, kept)
         return y
 
     @staticmethod
+    @once_differentiable
     def backward(ctx, gradient: torch.Tensor):
-        """Return the gradients in x, weight, bias and what was added."""
+        """Return the gradients in x (N, C, H, W), weight (C,), bias (C,) and what was added (N, C, H, W) or None."""
         x, y, kept = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         sizes = rows, channels = _sizes(x)

@@ -23,7 +23,10 @@ class Replay:
 
     Args:
         function: (tensors) -> tensors. What it changes besides (weights, running averages) must stay where it is, and it may
-            neither wait for the GPU nor decide by what is computed there.
+            neither wait for the GPU nor decide by what is computed there. All else that it looks at (a mode, a hook, a number)
+            is as it was when it was recorded.
+
+    A recording holds the memory of a call; that of the calls before it is in PyTorch's hands. A GPU needs up to twice a step's.
     """
 
     def __init__(self, function: Callable[..., tuple[torch.Tensor, ...]]):
@@ -36,13 +39,13 @@ class Replay:
         """Return what the function returns, in memory of its own."""
         if not on_gpu(tensors[0]):
             return self._function(*tensors)
-        shapes = tuple((tensor.shape, tensor.stride(), tensor.dtype) for tensor in tensors)
-        if shapes not in self._recorded:
-            calls = self._calls[shapes] = self._calls.get(shapes, 0) + 1
+        kind = tuple((tensor.shape, tensor.stride(), tensor.dtype) for tensor in tensors)
+        if kind not in self._recorded:
+            calls = self._calls[kind] = self._calls.get(kind, 0) + 1
             if calls <= WARM_UP:
                 return self._function(*tensors)
-            self._recorded[shapes] = self._record(tensors)
-        recorded = self._recorded[shapes]
+            self._recorded[kind] = self._record(tensors)
+        recorded = self._recorded[kind]
         for mine, theirs in zip(recorded.inputs, tensors, strict=True):
             mine.copy_(theirs)
         recorded.graph.replay()
@@ -51,10 +54,21 @@ class Replay:
     def _record(self, tensors: tuple[torch.Tensor, ...]) -> _Recorded:
         """Record one call; nothing is computed."""
         self._pool = self._pool or torch.cuda.graph_pool_handle()  # one for all shapes: they are never replayed at once
-        inputs, graph = [tensor.clone() for tensor in tensors], torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
-            outputs = self._function(*inputs)
+        inputs, graph, full = [tensor.clone() for tensor in tensors], torch.cuda.CUDAGraph(), []
+        try:
+            with torch.cuda.graph(graph, pool=self._pool):
+                outputs = self._within_memory(inputs, full)
+        except Exception as error:
+            raise (full or [error])[0] from None  # how the recording ends then is no news: the memory is what was too little
         return _Recorded(graph, inputs, outputs)
+
+    def _within_memory(self, inputs: list[torch.Tensor], full: list[Exception]) -> tuple[torch.Tensor, ...]:
+        """Call the function and note if a GPU's memory is full."""
+        try:
+            return self._function(*inputs)
+        except torch.OutOfMemoryError as error:
+            full.append(error)
+            raise
 
 
 def on_gpu(tensor: torch.Tensor) -> bool:

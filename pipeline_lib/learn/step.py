@@ -25,7 +25,7 @@ class Step:
     def __init__(self, model: nn.Module, optimiser: Optimiser, recipe: Recipe, loss_of: losses.Loss | None = None):
         self._optimiser = optimiser
         # no method of this object: the two would keep each other, and a recorded step's memory, until Python looks for such pairs
-        self._replay = Replay(partial(_take, model, optimiser, recipe.precision, loss_of or losses.plain(recipe)))
+        self._replay = Replay(partial(launched, model, optimiser, recipe.precision, loss_of or losses.plain(recipe)))
 
     def __call__(self, rate: float, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Take one step at a learning rate.
@@ -41,7 +41,7 @@ class Step:
         return self._replay(images, labels, self._optimiser.rate(rate))
 
 
-def _take(
+def launched(
     model: nn.Module,
     optimiser: Optimiser,
     precision: str,
@@ -50,6 +50,7 @@ def _take(
     labels: torch.Tensor,
     rate: float | torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    """Take a step by launching all that belongs to it; as `Step`, but for the rate, which is as `Optimiser.rate` gives it."""
     with autocast(images.device, precision):
         logits = model(images)
         loss = loss_of(logits, labels)

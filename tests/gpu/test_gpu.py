@@ -42,6 +42,14 @@ def recipe(model: str = "resnet18_cifar", **changes) -> Recipe:
     return Recipe.model_validate(values | {"batch": 64, "augmentation": {"crop_padding": 4, "flip": True}} | changes)
 
 
+@pytest.fixture
+def recorded(monkeypatch):
+    """How many kinds of steps were recorded so far."""
+    kinds, record = [], replay.Replay._record
+    monkeypatch.setattr(replay.Replay, "_record", lambda self, tensors: kinds.append(len(tensors[0])) or record(self, tensors))
+    return kinds
+
+
 def trained(stripes, settings: Recipe, where: torch.device, epochs: int = 2) -> torch.Tensor:
     """All weights after a training."""
     done = train.train(Data(stripes, settings, where), np.arange(600), settings.model_copy(update={"epochs": epochs}), SEEDS)
@@ -56,6 +64,7 @@ def test_the_kernels_compute_what_pytorch_does_in_double_precision(gpu, case, ki
     expected = plainly(layer, x, added, relu, gradient)
     layer, gradient = layer.to(gpu), gradient.to(gpu)
     x, added = (None if each is None else each.detach().to(gpu).requires_grad_() for each in (x, added))
+    assert norm._fused(layer, x, added)
     found = [each.cpu() for each in by_kernels(layer, x, added, relu, gradient)]
     errors = [error(one, other) for one, other in zip(found, expected, strict=True)]
     # where z is next to 0 a gradient passes or does not, by a rounding: of millions of values, a few in single precision
@@ -67,23 +76,30 @@ def test_in_evaluation_mode_the_fused_pass_predicts_as_pytorch_does(gpu, stripes
     settings = recipe(model, precision="float32")
     data = Data(stripes, settings, gpu)
     network = train.build(data, settings, SEEDS).to(gpu)
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.uniform_(-0.3, 0.3)
+            layer.running_var.uniform_(0.5, 2)
     fused = train.predict(network, data.train, settings)
     monkeypatch.setattr(norm, "_fused", lambda *_: False)
     assert error(fused, train.predict(network, data.train, settings).double()) < 1e-5
 
 
 @pytest.mark.parametrize("model", ["resnet18_cifar", "resnet32", "small_cnn"])
-def test_equal_seeds_give_equal_bits_and_a_replay_those_of_the_launches(gpu, stripes, model, monkeypatch):
+def test_equal_seeds_give_equal_bits_and_a_replay_those_of_the_launches(gpu, stripes, model, recorded, monkeypatch):
     settings = recipe(model)
     first, second = (trained(stripes, settings, gpu) for _ in range(2))
     assert torch.equal(first, second)
+    assert recorded == [60, 60]
     monkeypatch.setattr(replay, "WARM_UP", 10**9)
     assert torch.equal(first, trained(stripes, settings, gpu))
+    assert recorded == [60, 60]
 
 
-def test_adam_is_replayed_too(gpu, stripes, monkeypatch):
+def test_adam_is_replayed_too(gpu, stripes, recorded, monkeypatch):
     settings = recipe("small_cnn", optimiser={"name": "adam", "lr": 1e-3})
     first = trained(stripes, settings, gpu)
+    assert recorded == [60]
     monkeypatch.setattr(replay, "WARM_UP", 10**9)
     assert torch.equal(first, trained(stripes, settings, gpu))
 
@@ -132,18 +148,18 @@ def test_swav_learns(gpu, stripes):
     assert run._step._recorded
 
 
-def test_a_batch_that_does_not_fit_is_halved(gpu, stripes):
+def test_a_batch_that_does_not_fit_is_halved(gpu, stripes, monkeypatch):
     settings = recipe()
     data = Data(stripes, settings, gpu)
     network = train.build(data, settings, SEEDS).to(gpu)
     expected = embed(network, data.train, settings)[0]
     torch.cuda.empty_cache()
-    total = torch.cuda.get_device_properties(gpu).total_memory
+    total, sizes, clean = torch.cuda.get_device_properties(gpu).total_memory, [], Images.clean
+    monkeypatch.setattr(Images, "clean", lambda self, index: sizes.append(len(index)) or clean(self, index))
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 150 * 2**20) / total)
     try:
         logits = embed(network, data.train, settings)[0]
-        with pytest.raises(torch.OutOfMemoryError):
-            nn.functional.conv2d(torch.empty(600, 64, 64, 64, device=gpu), torch.empty(64, 64, 3, 3, device=gpu))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
+    assert sizes[:2] == [600, 300], "all at once, then halves"
     assert error(logits, expected.double()) < 2e-2

@@ -12,7 +12,8 @@ import pytest
 import torch
 import yaml
 
-from benchmarks import busy_hook, inputs, steps, tune, workflow
+from benchmarks import busy_hook, inputs, report, steps, tune, workflow
+from benchmarks.__main__ import GROUPS
 from benchmarks.training import fresh, resident_batch
 from pipeline_lib.config import parse_study
 from pipeline_lib.data.dataset import Dataset
@@ -35,6 +36,12 @@ def test_a_quick_run_writes_the_table_the_document_and_the_history(tmp_path):
         rows = list(csv.DictReader(file))
     assert {"loop_small_cpu", "loop_digits_cpu"} <= {row["row"] for row in rows}
     assert all(float(row["median"]) > 0 for row in rows)
+
+
+def test_the_document_is_made_of_the_history_and_the_findings():
+    assert (ROOT / report.DOCUMENT).read_text() == report.document(GROUPS, report.read(ROOT / report.HISTORY)), (
+        "write it anew: `python -m benchmarks --rows nothing`"
+    )
 
 
 def test_the_trial_of_the_demo_is_a_valid_study(tmp_path):

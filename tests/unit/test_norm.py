@@ -49,10 +49,8 @@ def plainly(norm: nn.BatchNorm2d, x, added, relu: bool, gradient) -> list[torch.
 
 
 def by_kernels(norm: nn.BatchNorm2d, x, added, relu: bool, gradient) -> list[torch.Tensor]:
-    """The same by the kernels."""
-    from pipeline_lib.learn.norm_kernels import Normalised
-
-    y = Normalised.apply(x, norm.weight, norm.bias, added, relu, norm)
+    """The same by the kernels, where `normalised` takes them."""
+    y = normalised(norm, x, added, relu)
     y.backward(gradient)
     return [y, *(t.grad for t in (x, norm.weight, norm.bias, added) if t is not None), norm.running_mean, norm.running_var]
 
@@ -93,20 +91,42 @@ def test_the_kernels_compute_what_pytorch_does():
 
 
 def interpreted() -> None:
-    """Compare every case, and the kernel for evaluation mode; in the other process."""
-    from pipeline_lib.learn import norm_kernels
+    """Compare every case in both modes, and what is no number; in the other process."""
+    from pipeline_lib.learn import norm, norm_kernels
 
+    norm._fused, norm._kernels = lambda *_: True, lambda: norm_kernels
     for *sizes, adds, relu in CASES:
-        norm, x, added, gradient = inputs(*sizes, adds)
-        expected = plainly(norm, x, added, relu, gradient)
-        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-        kept = torch.stack([scale, norm.bias - norm.running_mean * scale]).detach()
-        evaluated = norm_kernels.apply(x.detach(), added, relu, kept)
-        still = copy.deepcopy(norm).eval().double()(x.double())
+        layer, x, added, gradient = inputs(*sizes, adds)
+        expected = plainly(layer, x, added, relu, gradient)
+        still = copy.deepcopy(layer).eval().double()(x.double())
         still = still + added if adds else still
+        with torch.no_grad():
+            evaluated = normalised(copy.deepcopy(layer).eval(), x, added, relu)
         assert error(evaluated, torch.relu(still) if relu else still) < 1e-5
-        found = by_kernels(norm, x, added, relu, gradient)
+        found = by_kernels(layer, x, added, relu, gradient)
         assert len(found) == len(expected) == (7 if adds else 6)
         errors = [error(one, other) for one, other in zip(found, expected, strict=True)]
         assert max(errors) < 1e-4, errors
+        assert layer.num_batches_tracked == 1
+        for bad in (float("nan"), float("inf")):
+            no_number_stays_none(bad, *sizes, adds, relu)
         print("compared")
+
+
+def no_number_stays_none(bad: float, *case) -> None:
+    """A training that diverges must be seen to: PyTorch's ReLU lets pass what is no number."""
+    *sizes, adds, relu = case
+    layer, x, added, gradient = inputs(*sizes, adds)
+    with torch.no_grad():
+        x[0, 1, 0, 0] = bad
+    y, dx, *_, mean, variance = by_kernels(layer, x, added, relu, gradient)
+    reference, x = copy.deepcopy(layer), x.detach().requires_grad_()
+    expected = reference(x) + added if adds else reference(x)
+    expected = torch.relu(expected) if relu else expected
+    expected.backward(gradient)
+    assert torch.equal(y.isnan(), expected.isnan())
+    assert y[:, 1].isnan().all()
+    assert dx[:, 1].isnan().all()
+    assert x.grad[:, 1].isnan().all()
+    assert not torch.isfinite(mean[1])
+    assert not torch.isfinite(variance[1])

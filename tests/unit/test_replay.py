@@ -1,8 +1,10 @@
 """A step that a GPU replays, with a recorder that stands in for the GPU's: which calls are recorded, and what comes out."""
 
+import contextlib
 import gc
 import weakref
 
+import pytest
 import torch
 from torch import nn
 
@@ -69,6 +71,33 @@ def test_on_a_cpu_the_function_is_called(monkeypatch):
     result = torch.ones(2)
     replays = Replay(lambda x, rate: (result,))
     assert all(replays(torch.ones(1), 0.1)[0] is result for _ in range(2 * WARM_UP))
+
+
+def test_a_full_memory_is_named_whatever_the_recording_says_to_it(monkeypatch):
+    """CUDA ends a recording that has failed with an error of its own, which would read as a broken GPU."""
+
+    @contextlib.contextmanager
+    def recording(graph, pool):
+        try:
+            yield
+        except BaseException:
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture") from None
+
+    monkeypatch.setattr(torch.cuda, "graph", recording)
+    monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: (0, 1))
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
+
+    def function(x):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
+        Replay(function)._record((torch.ones(1),))
+
+    def broken(x):
+        raise ValueError("something else")
+
+    with pytest.raises(RuntimeError, match="previous error"):
+        Replay(broken)._record((torch.ones(1),))
 
 
 def test_a_finished_training_gives_its_recorded_steps_back_at_once():
