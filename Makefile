@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test test-long test-slow test-kill test-slurm slurm verify bench lint format lock clean
+.PHONY: demo test test-long test-slow test-kill test-gpu test-slurm slurm verify bench lint format lock clean
 
 demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) results/digits/sliding_window.png
@@ -24,6 +24,10 @@ test-slow: .venv/installed
 TRIALS ?= 200
 test-kill: .venv/installed
 	$(BIN)/python -m tests.workflow.killing --trials $(TRIALS)
+
+# what only a GPU can show; `make test` skips it where there is none
+test-gpu: .venv/installed
+	$(BIN)/python -m pytest -rs tests/gpu
 
 # reads everything under data/ and results/ and compares it with its checksums; CLEAN=--clean removes what killed jobs left
 verify: .venv/installed
