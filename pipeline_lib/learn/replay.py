@@ -58,8 +58,10 @@ class Replay:
         try:
             with torch.cuda.graph(graph, pool=self._pool):
                 outputs = self._within_memory(inputs, full)
-        except Exception as error:
-            raise (full or [error])[0] from None  # how the recording ends then is no news: the memory is what was too little
+        except Exception:
+            if full:  # how the recording ends then is no news: the memory was too little
+                raise full[0] from None
+            raise
         return _Recorded(graph, inputs, outputs)
 
     def _within_memory(self, inputs: list[torch.Tensor], full: list[Exception]) -> tuple[torch.Tensor, ...]:
