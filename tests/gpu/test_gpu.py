@@ -1,6 +1,9 @@
 """What only a GPU can show. Skipped where there is none; `python -m pytest tests/gpu` where there is."""
 
 import copy
+import hashlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -28,6 +31,10 @@ def gpu():
 
 @pytest.fixture(scope="module")
 def stripes():
+    return striped()
+
+
+def striped() -> Dataset:
     """Horizontal against vertical stripes under noise, 600 of 32x32 pixels."""
     rng = np.random.default_rng(0)
     labels = np.arange(600) % 2
@@ -94,6 +101,19 @@ def test_equal_seeds_give_equal_bits_and_a_replay_those_of_the_launches(gpu, str
     monkeypatch.setattr(replay, "WARM_UP", 10**9)
     assert torch.equal(first, trained(stripes, settings, gpu))
     assert recorded == [60, 60]
+
+
+def test_every_process_ends_with_the_same_weights(gpu):
+    command = [sys.executable, "-c", "from tests.gpu.test_gpu import digest; digest()"]
+    found = {subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(3)}
+    assert len(found) == 1
+    assert len(found.pop().strip()) == 64
+
+
+def digest() -> None:
+    """Train and say what the weights are; in a process of its own."""
+    weights = trained(striped(), recipe(), device.choose("auto"))
+    print(hashlib.sha256(weights.numpy().tobytes()).hexdigest())
 
 
 def test_adam_is_replayed_too(gpu, stripes, recorded, monkeypatch):
