@@ -33,20 +33,20 @@ CASES = (
     Case(Row("grand_full_1", "Gradient norms / one by one, ResNet-18, 1 CPU thread", "x", "at least 5x"), RESNET, 64, 1),
     Case(Row("grand_full_2", "Gradient norms / one by one, ResNet-18, 2 CPU threads", "x", "at least 5x"), RESNET, 64, 2),
     Case(Row("grand_full_digits", "Gradient norms / one by one, digits, 1 CPU thread", "x"), DIGITS, 1437, 1),
-)
-BFLOAT = Case(
-    Row(
-        "grand_full_bfloat16",
-        "Gradient norms in bfloat16 / one by one, ResNet-18, 1 CPU thread",
-        "x",
-        "at least 5x",
-        "`ensemble.grand_full.precision: bfloat16`; the other side in single precision, in which a batch of one is no slower.",
-        "a CPU with bfloat16 arithmetic",
+    Case(
+        Row(
+            "grand_full_bfloat16",
+            "Gradient norms in bfloat16 / one by one, ResNet-18, 1 CPU thread",
+            "x",
+            "at least 5x",
+            "`ensemble.grand_full.precision: bfloat16`; the other side in single precision, in which a batch of one is no slower.",
+            "a CPU with bfloat16 arithmetic",
+        ),
+        RESNET,
+        64,
+        1,
+        "bfloat16",
     ),
-    RESNET,
-    64,
-    1,
-    "bfloat16",
 )
 MEMORY = Row(
     "grand_full_memory",
@@ -60,15 +60,16 @@ MEMORY = Row(
 def measure(quick: bool) -> Iterator[Result]:
     """Yield how many times as fast each case is, then the memory."""
     singles, repeats = (1, 1) if quick else (SINGLES, REPEATS)
-    for case in (*CASES, *([BFLOAT] if machine.computes_in_bfloat16() else [])):
+    for case in CASES:
+        if case.precision == "bfloat16" and not machine.computes_in_bfloat16():
+            yield from skipped([case.row])
+            continue
         network = case.network | {"examples": 2 if quick else case.examples}
         sizes = {"network": network, "singles": singles, "repeats": repeats, "threads": case.threads, "precision": case.precision}
         pairs = isolated.call(__name__, "both", sizes, case.threads).value
         ours, theirs = medians(pairs)
         ratios = tuple(theirs / ours for ours, theirs in pairs)
         yield Result(case.row.key, ratios, f"{1e3 * ours:.3g} ms against {1e3 * theirs:.3g} ms per example")
-    if not machine.computes_in_bfloat16():
-        yield from skipped([BFLOAT.row])
     counts = (2, 8) if quick else (64, 256)
     few, many = (isolated.call(__name__, "norms", {"network": RESNET | {"examples": count}}, 1).peak for count in counts)
     yield Result(MEMORY.key, (few,), f"{many:,.0f} MB with {counts[1]} examples, this with {counts[0]}")
@@ -125,4 +126,4 @@ def _one(model, images, labels, index: int):
     return torch.stack([parameter.grad.square().sum() for parameter in model.parameters()]).sum().sqrt()
 
 
-GROUP = Group("gradients", "Whole gradients per example", HOW, (*(case.row for case in (*CASES, BFLOAT)), MEMORY), measure)
+GROUP = Group("gradients", "Whole gradients per example", HOW, (*(case.row for case in CASES), MEMORY), measure)

@@ -32,8 +32,8 @@ HOW = (
     f"with {WORKERS} persistent worker processes (beside a GPU one per core, at most 16) that prefetch {PREFETCH} batches each, "
     "shuffled, feeding the same step, which on a GPU it launches where ours is replayed. Same model (recipe `small`, on a GPU "
     "`resnet18`), batch, examples and augmentation; a whole epoch of each in turn after a pair to warm up, the loader's workers "
-    "started beforehand; the value is "
-    "the median of the ratios of neighbours. On two cores the loader has both for its workers, the pipeline's training one thread."
+    "started beforehand; the value is the median of the ratios of neighbours. On two cores the loader has both for its workers, "
+    "the pipeline's training one thread."
 )
 ROW_ONE = Row(
     "loader_one_thread",

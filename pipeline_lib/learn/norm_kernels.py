@@ -211,10 +211,8 @@ class Normalised(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: torch.Tensor, weight, bias, added: torch.Tensor | None, relu: bool, norm: nn.BatchNorm2d):
         """x and added (N, C, H, W), channels last; the layer's weight and bias (C,) float32, and itself -> like x."""
-        sizes = rows, channels = _sizes(x)
-        parts, blocks = _parts(rows, channels), triton.cdiv(channels, CHANNELS)
-        partial = torch.empty((2, parts, channels), dtype=torch.float32, device=x.device)
-        kept = torch.empty((4, channels), dtype=torch.float32, device=x.device)
+        sizes, (partial, parts, blocks) = _sizes(x), _partial(x)
+        kept = torch.empty((4, x.shape[1]), dtype=torch.float32, device=x.device)
         _sums[(parts, blocks)](x, partial, *sizes, parts, ROWS, CHANNELS, num_warps=WARPS)
         running = norm.running_mean, norm.running_var
         _statistics[(blocks,)](
@@ -231,13 +229,11 @@ class Normalised(torch.autograd.Function):
         """Return the gradients in x (N, C, H, W), weight (C,), bias (C,) and what was added (N, C, H, W) or None."""
         x, y, kept = ctx.saved_tensors
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        sizes = rows, channels = _sizes(x)
-        parts, blocks = _parts(rows, channels), triton.cdiv(channels, CHANNELS)
-        partial = torch.empty((2, parts, channels), dtype=torch.float32, device=x.device)
-        gradients = torch.empty((2, channels), dtype=torch.float32, device=x.device)
+        sizes, (partial, parts, blocks) = _sizes(x), _partial(x)
+        gradients = torch.empty((2, x.shape[1]), dtype=torch.float32, device=x.device)
         how = (ctx.adds, ctx.relu, ROWS, CHANNELS)
         _gradient_sums[(parts, blocks)](gradient, x, y, kept, partial, *sizes, parts, *how, num_warps=WARPS)
-        _weight_gradients[(blocks,)](partial, gradients, channels, parts, TOGETHER, CHANNELS, num_warps=WARPS)
+        _weight_gradients[(blocks,)](partial, gradients, x.shape[1], parts, TOGETHER, CHANNELS, num_warps=WARPS)
         dx = torch.empty_like(x)
         dadded = torch.empty_like(x) if ctx.adds else None
         _gradient[_tiles(*sizes)](
@@ -255,6 +251,9 @@ def _tiles(rows: int, channels: int) -> tuple[int, int]:
     return triton.cdiv(rows, ROWS), triton.cdiv(channels, CHANNELS)
 
 
-def _parts(rows: int, channels: int) -> int:
-    """Return how many programs share the rows of one block of channels."""
-    return min(triton.cdiv(rows, ROWS), max(1, PARTS // triton.cdiv(channels, CHANNELS)))
+def _partial(x: torch.Tensor) -> tuple[torch.Tensor, int, int]:
+    """Return room for partial sums (2, parts, C), how many programs share the rows, and how many blocks the channels make."""
+    rows, channels = _sizes(x)
+    tiles, blocks = _tiles(rows, channels)
+    parts = min(tiles, max(1, PARTS // blocks))
+    return torch.empty((2, parts, channels), dtype=torch.float32, device=x.device), parts, blocks

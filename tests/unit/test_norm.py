@@ -39,19 +39,24 @@ def inputs(images: int, channels: int, side: int, adds: bool, kind=torch.float32
 
 
 def plainly(norm: nn.BatchNorm2d, x, added, relu: bool, gradient) -> list[torch.Tensor]:
-    """The output, all gradients and the running statistics by PyTorch's own operations, in double precision."""
+    """What PyTorch's own operations make of it in double precision."""
     norm, x = copy.deepcopy(norm).double(), x.detach().double().requires_grad_()
     added = None if added is None else added.detach().double().requires_grad_()
     y = norm(x) if added is None else norm(x) + added
     y = torch.relu(y) if relu else y
     y.backward(gradient.double())
-    return [y, *(t.grad for t in (x, norm.weight, norm.bias, added) if t is not None), norm.running_mean, norm.running_var]
+    return outcome(norm, x, added, y)
 
 
 def by_kernels(norm: nn.BatchNorm2d, x, added, relu: bool, gradient) -> list[torch.Tensor]:
     """The same by the kernels, where `normalised` takes them."""
     y = normalised(norm, x, added, relu)
     y.backward(gradient)
+    return outcome(norm, x, added, y)
+
+
+def outcome(norm: nn.BatchNorm2d, x, added, y) -> list[torch.Tensor]:
+    """The output, all gradients and the running statistics."""
     return [y, *(t.grad for t in (x, norm.weight, norm.bias, added) if t is not None), norm.running_mean, norm.running_var]
 
 
