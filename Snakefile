@@ -25,6 +25,12 @@ include: "workflow/rules/diet.smk"
 include: "workflow/rules/report.smk"
 
 
+# importing PyTorch takes longer than many a job of digits
+onstart:
+    if workflow.is_main_process and workflow.local_exec:
+        forkserver.start(*IMPORTED_BY_JOBS)
+
+
 # what was kept in case this workflow would not see its jobs end
 onsuccess:
     for kept in Path("results").glob("*/*/.*.finished"):

@@ -18,7 +18,7 @@ sys.path.insert(0, PROJECT)
 # the scripts of the rules find the library of this checkout, on this machine or on a cluster node
 os.environ["PYTHONPATH"] = os.pathsep.join([PROJECT, *filter(None, [os.environ.get("PYTHONPATH")])])
 
-from pipeline_lib import demand, fingerprint
+from pipeline_lib import demand, fingerprint, forkserver
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
 from pipeline_lib.config import BASELINES, NAME, SWEPT, VARIED, Cifar, Derived, parse_study, plain
@@ -68,6 +68,10 @@ wildcard_constraints:
     k=r"\d+|classes|elbow",
     method="pearson|spearman",
     experiment="|".join(SWEPT),
+
+
+# in the order in which a study needs them
+IMPORTED_BY_JOBS = ("snakemake.script", "h5py", "pydantic", "torch", "pandas", "matplotlib.pyplot", "scipy.stats")
 
 
 # `gpu` limits what runs at the same time on one machine, not on a cluster

@@ -8,6 +8,7 @@ rule train_seed:
         "results/{dataset}/dynamics/seed{seed}.h5",
     log:
         "results/{dataset}/logs/train_seed/{seed}.log",
+    priority: 1  # before sweeps that wait for no score: others wait for this
     conda:
         ENVIRONMENT
     resources:
@@ -36,7 +37,7 @@ rule train_swav:
         "results/{dataset}/features/swav.h5",
     log:
         "results/{dataset}/logs/train_swav.log",
-    priority: 1
+    priority: 2  # the longest that others wait for
     conda:
         ENVIRONMENT
     threads: lambda w: swav_settings(w.dataset)["threads"]

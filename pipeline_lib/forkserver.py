@@ -1,0 +1,278 @@
+"""Jobs that begin as a fork of a process in which the large libraries are imported already.
+
+Importing PyTorch takes one to three seconds, and a study of digits has two hundred jobs. While Snakemake runs jobs on this
+machine, a server beside it has the libraries imported. A job's own process hands its script over to it, waits for the fork that
+runs the script, and ends as that ends. Working directory, environment, output and signals are those of the job.
+
+The server imports the libraries and never uses them: it has no thread, no GPU context and no open file that a fork could damage.
+Of this package it imports nothing but this file, so that a job runs the code that lies on the disk when it starts. Where there is
+no server, or not the right one (a cluster's node, another interpreter, more threads), a job runs in its own process.
+"""
+
+import atexit
+import contextlib
+import gc
+import importlib
+import json
+import os
+import secrets
+import selectors
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+
+ADDRESS = "PIPELINE_FORKSERVER"  # the environment variable that tells a job the name at which the server listens
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read when a library is imported, and not later
+READ_BY_LIBRARIES = (*THREADS, "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "MPLBACKEND")
+NUMBER = struct.Struct("i")
+CREDENTIALS = struct.Struct("3i")  # process, user, group
+REFUSED = 0  # in the place of a worker's process number
+
+_started = None  # the server of this process, which ends when its standard input does
+
+
+def start(*libraries: str) -> None:
+    """Start a server that ends with this process, and tell the jobs that this process starts of it. Only Linux has what it takes.
+
+    Args:
+        libraries: are imported one after another. Jobs that wait are served in between, so what the first ones need comes first.
+    """
+    global _started
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):  # another system, or a container that forbids it
+        return
+    address = f"pruning-pipeline-{secrets.token_hex(8)}"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"\0{address}")  # a name without a file: nothing is left of it, however this ends
+        listener.listen(128)
+        _started = subprocess.Popen(
+            [sys.executable, "-c", "from pipeline_lib.forkserver import main; main()", str(listener.fileno()), *libraries],
+            env=os.environ | dict.fromkeys(THREADS, "1"),
+            stdin=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+        )
+    os.environ[ADDRESS] = address
+
+
+def hand_over() -> None:
+    """Let the server run the script of this process, and end as it ends; return where this process has to run it itself."""
+    address, script = os.environ.pop(ADDRESS, None), sys.argv[0]
+    if not address or not script.endswith(".py"):
+        return
+    with socket.socket(socket.AF_UNIX) as server:
+        try:
+            server.connect(f"\0{address}")
+            if not _own(server):
+                return
+            content = json.dumps(
+                {
+                    "arguments": sys.argv,
+                    "path": sys.path,
+                    "folder": os.getcwd(),
+                    "environment": dict(os.environ),
+                    "surroundings": _surroundings(),
+                }
+            ).encode()
+            socket.send_fds(server, [NUMBER.pack(len(content))], [0, 1, 2])
+            server.sendall(content)
+            worker = _number(server)
+        except (OSError, EOFError):
+            return
+        if worker == REFUSED:
+            return
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the worker is interrupted too, and says where
+        try:
+            status = _number(server)
+        except (OSError, EOFError):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+            sys.exit("error: the process that jobs are forked from has ended. Run the same command again")
+    if status < 0:
+        with contextlib.suppress(OSError):  # nobody handles SIGKILL
+            signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    sys.exit(status)
+
+
+class Server:
+    """Forks a worker for every job that asks for one, and tells the job how it ended.
+
+    Args:
+        listener: where jobs ask.
+        lifeline: a file that is at its end when the process that starts the jobs has ended.
+    """
+
+    def __init__(self, listener: socket.socket, lifeline: int):
+        self._selector = selectors.DefaultSelector()
+        self._open, self._workers = True, 0
+        self._expect(listener, lambda: self._accept(listener))
+        self._expect(lifeline, lambda: self._close(listener, lifeline))
+
+    def serve(self, wait: bool) -> dict | None:
+        """Serve jobs.
+
+        Args:
+            wait: until no job can come any more and the last has ended; otherwise only those that are there.
+
+        Returns:
+            Nothing in the server; in a worker, the job that it has to do.
+        """
+        while self._open or self._workers:
+            ready = self._selector.select(None if wait else 0)
+            for key, _ in ready:
+                if self._selector.get_map().get(key.fd) is key and (job := key.data()):
+                    return job
+            if not ready:
+                break
+        return None
+
+    def _expect(self, file: socket.socket | int, then: Callable[[], dict | None]) -> None:
+        self._selector.register(file, selectors.EVENT_READ, then)
+
+    def _close(self, listener: socket.socket, lifeline: int) -> None:
+        self._open = False
+        self._selector.unregister(lifeline)
+        self._selector.unregister(listener)
+        listener.close()
+
+    def _accept(self, listener: socket.socket) -> dict | None:
+        client, _ = listener.accept()
+        job, files = _receive(client)
+        try:
+            worker = os.fork() if job else None
+        except OSError:  # no room for another process
+            worker = None
+        if worker == 0:
+            self._leave()
+            for standard, file in enumerate(files):
+                os.dup2(file, standard)
+        elif worker:
+            self._watch(worker, client)
+        else:
+            _tell(client, REFUSED)
+        for file in files:
+            os.close(file)
+        return job if worker == 0 else None
+
+    def _watch(self, worker: int, client: socket.socket) -> None:
+        end = os.pidfd_open(worker)
+        self._workers += 1
+        self._expect(end, lambda: self._ended(worker, end, client))
+        self._expect(client, lambda: self._abandoned(worker, client))
+        _tell(client, worker)
+
+    def _ended(self, worker: int, end: int, client: socket.socket) -> None:
+        """Tell a job how its worker has ended."""
+        _, status = os.waitpid(worker, 0)
+        self._workers -= 1
+        self._selector.unregister(end)
+        os.close(end)
+        if client in self._selector.get_map():
+            self._selector.unregister(client)
+        _tell(client, os.waitstatus_to_exitcode(status))
+        client.close()
+
+    def _abandoned(self, worker: int, client: socket.socket) -> None:
+        """A job's process has been killed, so its worker has to end too."""
+        self._selector.unregister(client)
+        os.kill(worker, signal.SIGKILL)
+
+    def _leave(self) -> None:
+        """In a worker: keep nothing open that belongs to the server."""
+        for key in list(self._selector.get_map().values()):
+            if key.fd > 2:
+                key.fileobj.close() if isinstance(key.fileobj, socket.socket) else os.close(key.fd)
+        self._selector.close()
+
+
+def main() -> None:
+    """Be the server, or one of its workers."""
+    _, listener, *libraries = sys.argv
+    server, job = Server(socket.socket(fileno=int(listener)), sys.stdin.fileno()), None
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is for the jobs
+    for library in libraries:
+        with contextlib.suppress(Exception):  # the job that needs it says what is wrong with it
+            importlib.import_module(library)
+        gc.freeze()  # what a worker does not touch stays shared
+        if job := server.serve(wait=False):
+            break
+    job = job or server.serve(wait=True)
+    if job:
+        _work(job)
+
+
+def _work(job: dict) -> None:
+    """Run a job's script as if this process had been started for it."""
+    atexit._clear()  # what the libraries have registered is the server's to do
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    os.chdir(job["folder"])
+    sys.argv, sys.path[:] = job["arguments"], job["path"]
+    main = types.ModuleType("__main__")
+    main.__file__ = sys.argv[0]
+    sys.modules["__main__"] = main
+    status = 1
+    try:
+        exec(compile(Path(sys.argv[0]).read_bytes(), sys.argv[0], "exec"), main.__dict__)
+        status = 0
+    except SystemExit as end:
+        status = end.code or 0
+        if not isinstance(status, int):  # a message
+            print(status, file=sys.stderr)
+            status = 1
+    except BaseException as error:
+        own = error.__traceback__.tb_next  # the frames of the script only
+        sys.excepthook(type(error), error.with_traceback(own), own)
+    finally:
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status)  # taking down all libraries in order would take a quarter of a second
+
+
+def _surroundings() -> list[str | None]:
+    """Return what a worker cannot change any more: the interpreter, and what libraries read when they are imported."""
+    return [sys.executable, sys.prefix, [*sys.flags], sys.warnoptions, *(os.environ.get(name) for name in READ_BY_LIBRARIES)]
+
+
+def _receive(client: socket.socket) -> tuple[dict | None, list[int]]:
+    """Return what a job asks for and its standard files; no job where it has ended, or is not for a fork of this process."""
+    files = []
+    try:
+        size, files, *_ = socket.recv_fds(client, NUMBER.size, 3)
+        job = json.loads(_exactly(client, NUMBER.unpack(size)[0]))
+    except (OSError, EOFError, struct.error):
+        return None, files
+    return job if job["surroundings"] == _surroundings() and _own(client) else None, files
+
+
+def _own(peer: socket.socket) -> bool:
+    """Whether the other end is a process of the same user: anybody may listen and connect at a name without a file."""
+    _, user, _ = CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
+    return user == os.getuid()
+
+
+def _exactly(sender: socket.socket, size: int) -> bytes:
+    content = b""
+    while len(content) < size:
+        part = sender.recv(size - len(content))
+        if not part:
+            raise EOFError
+        content += part
+    return content
+
+
+def _number(sender: socket.socket) -> int:
+    return NUMBER.unpack(_exactly(sender, NUMBER.size))[0]
+
+
+def _tell(client: socket.socket, number: int) -> None:
+    with contextlib.suppress(OSError):  # it has been killed
+        client.sendall(NUMBER.pack(number))
