@@ -84,6 +84,25 @@ class Robustness(Section):
         if self.seeds > seeds:
             raise ValueError(f"{where}.seeds: should be at most {seeds}, the seeds of prune_easiest, not {self.seeds}")
 
+    def check_lengths(self, where: str, pixels: int) -> None:
+        """Refuse a change that is longer than the way from a black image to a white one.
+
+        Args:
+            where: the section's key, for the messages.
+            pixels: numbers that an image consists of, channels included.
+
+        Raises:
+            ValueError: naming the attack and what is accepted.
+        """
+        longest = pixels**0.5
+        for name, attack in self.attacks.items():
+            largest = self.epsilons_of(name)[-1]
+            if attack.norm == "l2" and largest > longest:
+                raise ValueError(
+                    f"{where}.attacks.{name}: epsilon should be at most {longest:.3g}, the distance from a black image to a white "
+                    f"one of {pixels:,} pixels, not {largest:g}"
+                )
+
     def epsilons_of(self, attack: str) -> list[float]:
         """Return the bounds of an attack in ascending order, 0 first."""
         return sorted({0.0, *map(float, self.attacks[attack].epsilons or self.epsilons)})

@@ -121,3 +121,14 @@ def test_a_share_that_is_not_pruned_is_told_before_anything_runs(edited):
     done = edited.snakemake("-n", FIGURE)
     assert done.returncode != 0
     assert "experiments.robustness.shares: 0.45 is not among the shares of prune_easiest" in done.stdout
+
+
+def test_a_change_longer_than_from_black_to_white_is_told_before_anything_runs(edited):
+    attacks = {"far": {"norm": "l2", "epsilons": [8.5]}}
+    edited.configure(**{"experiments.robustness": SECTION | {"attacks": attacks}})
+    done = edited.snakemake("-n", FIGURE)
+    assert done.returncode != 0
+    assert (
+        "datasets.digits.experiments.robustness.attacks.far: epsilon should be at most 8, the distance from a black" in done.stdout
+    )
+    assert "of 64 pixels, not 8.5" in done.stdout

@@ -6,6 +6,7 @@
 #   upstream  the same of everything before it, so an edit reaches its consumers even if a run is interrupted between
 import functools
 import json
+import math
 import os
 import re
 import sys

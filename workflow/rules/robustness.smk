@@ -14,7 +14,12 @@ OPTIONAL_FIGURES.append(lambda dataset: ["robustness", "attacked"] if robustness
 def attacks_of(dataset):
     """The attacks of a data set: name -> settings and the bounds to try."""
     experiment_settings(dataset, "robustness")  # says so if there is no such data set, or the experiment is off
-    section = study.experiments_of(dataset).robustness
+    section, shape = study.experiments_of(dataset).robustness, shape_of(dataset)
+    if shape:
+        try:
+            section.check_lengths(f"datasets.{dataset}.experiments.robustness", math.prod(shape))
+        except ValueError as error:
+            raise WorkflowError(str(error)) from None
     unused = {"epsilons"}
     return {
         name: [{k: v for k, v in plain(attack).items() if k not in unused}, section.epsilons_of(name)]
