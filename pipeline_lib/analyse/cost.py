@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,21 +13,35 @@ from pipeline_lib.analyse.sweeps import BASELINES, VARIANT
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.prune.store import CLOCKED
 
-SOURCES = {"dynamics": "ensemble", "features": "features", "clusters": "clusters"}  # folder of a file -> what it holds
-PRICES = tuple(f"{source}_{unit}" for source in SOURCES.values() for unit in ("seconds", "flops"))
+
+class Made(NamedTuple):
+    """What the files of a folder are.
+
+    Attributes:
+        rule: makes them.
+        trained: what they account for the speed of; None where nothing is trained.
+        source: what scores take from them; None where no score does.
+    """
+
+    rule: str
+    trained: str | None = None
+    source: str | None = None
+
+
+FOLDERS = {
+    "dynamics": Made("train_seed", "ensemble", "ensemble"),
+    "features": Made("train_swav", "SwAV", "features"),
+    "clusters": Made("cluster", source="clusters"),
+    "threshold": Made("train_threshold", "threshold"),
+    "connectivity": Made("train_connectivity", "connectivity"),
+    "kernels": Made("train_kernels", "kernel_velocity"),
+}
+PRICES = tuple(f"{made.source}_{unit}" for made in FOLDERS.values() if made.source for unit in ("seconds", "flops"))
 COLUMNS = (
     *("metric", "balanced", "budget", "point", "kept_share", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"),
     *("training_seconds", "training_flops", "scoring_seconds", "scoring_flops", "total_seconds", "total_flops"),
     *("relative_cost", "trainings_to_break_even", *PRICES),
 )
-# folder of files that account for their own speed -> what they belong to
-TRAINED = {
-    "dynamics": "ensemble",
-    "features": "SwAV",
-    "threshold": "threshold",
-    "connectivity": "connectivity",
-    "kernels": "kernel_velocity",
-}
 PARTS = tuple(name for name in CLOCKED if name.endswith("_seconds"))
 ACCOUNT = ("images", "flops", *CLOCKED)
 SPEED_COLUMNS = (
@@ -34,15 +49,6 @@ SPEED_COLUMNS = (
     *("data", "compute", "evaluation", "files", "seconds"),
 )
 TERA = 1e12
-# folder -> rule
-MADE_BY = {
-    "dynamics": "train_seed",
-    "features": "train_swav",
-    "clusters": "cluster",
-    "threshold": "train_threshold",
-    "connectivity": "train_connectivity",
-    "kernels": "train_kernels",
-}
 
 
 def price(paths: Iterable[str | Path]) -> dict[str, float]:
@@ -59,10 +65,10 @@ def price(paths: Iterable[str | Path]) -> dict[str, float]:
     """
     prices = dict.fromkeys(PRICES, 0.0)
     for path in map(Path, paths):
-        folder = path.parent.name
-        with storage.open_h5(path, MADE_BY[folder]) as file:
+        made = FOLDERS[path.parent.name]
+        with storage.open_h5(path, made.rule) as file:
             for unit in ("seconds", "flops"):
-                prices[f"{SOURCES[folder]}_{unit}"] += float(file.attrs[unit] + file.attrs.get(f"recording_{unit}", 0))
+                prices[f"{made.source}_{unit}"] += float(file.attrs[unit] + file.attrs.get(f"recording_{unit}", 0))
     return prices
 
 
@@ -73,15 +79,16 @@ def accounts(paths: Iterable[str | Path]) -> pd.DataFrame:
         paths: files of an ensemble, of features, of trainings with threshold examples, of parting networks, of kernels.
 
     Returns:
-        `what` (of `TRAINED`), and by their names in the files images, flops, the seconds by part, the device's peak.
+        `what` was trained, and by their names in the files images, flops, the seconds by part, the device's peak.
 
     Raises:
         PipelineError: a file is missing or damaged.
     """
     rows = []
     for path in map(Path, paths):
-        with storage.open_h5(path, MADE_BY[path.parent.name]) as file:
-            rows.append({"what": TRAINED[path.parent.name]} | {name: float(file.attrs[name]) for name in ACCOUNT})
+        made = FOLDERS[path.parent.name]
+        with storage.open_h5(path, made.rule) as file:
+            rows.append({"what": made.trained} | {name: float(file.attrs[name]) for name in ACCOUNT})
     return pd.DataFrame(rows, columns=["what", *ACCOUNT])
 
 
