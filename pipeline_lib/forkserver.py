@@ -1,8 +1,9 @@
 """Jobs that begin as a fork of a process in which the large libraries are imported already.
 
-Importing PyTorch takes one to three seconds, and a study of digits has two hundred jobs. While Snakemake runs jobs on this
+Importing PyTorch takes one to three seconds, and a study of digits has hundreds of jobs. While Snakemake runs jobs on this
 machine, a server beside it has the libraries imported. A job's own process hands its script over to it, waits for the fork that
-runs the script, and ends as that ends. Working directory, environment, output and signals are those of the job.
+runs the script, and ends as that ends. Arguments, working directory, environment, umask and standard files are those of the job;
+what Snakemake gives all of its jobs (limits, niceness, processors) the server has too.
 
 The server imports the libraries and never uses them: it has no thread, no GPU context and no open file that a fork could damage.
 Of this package it imports nothing but this file, so that a job runs the code that lies on the disk when it starts. Where there is
@@ -15,13 +16,13 @@ import gc
 import importlib
 import json
 import os
-import secrets
 import selectors
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +32,8 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read
 READ_BY_LIBRARIES = (*THREADS, "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "MPLBACKEND")
 NUMBER = struct.Struct("i")
 CREDENTIALS = struct.Struct("3i")  # process, user, group
-REFUSED = 0  # in the place of a worker's process number
+PATIENCE = 2  # seconds for a job to say what it wants
+FULL = 120  # Python's exit status where its output could not be written
 
 _started = None  # the server of this process, which ends when its standard input does
 
@@ -43,60 +45,49 @@ def start(*libraries: str) -> None:
         libraries: are imported one after another. Jobs that wait are served in between, so what the first ones need comes first.
     """
     global _started
+    address = f"pruning-pipeline-{os.urandom(8).hex()}"
     try:
         os.close(os.pidfd_open(os.getpid()))
-    except (AttributeError, OSError):  # another system, or a container that forbids it
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"\0{address}")  # a name without a file: nothing is left of it, however this ends
+            listener.listen(128)
+            _started = subprocess.Popen(
+                [sys.executable, "-c", "from pipeline_lib.forkserver import main; main()", str(listener.fileno()), *libraries],
+                env=os.environ | dict.fromkeys(THREADS, "1"),
+                cwd="/",  # where no file is mistaken for a library
+                stdin=subprocess.PIPE,
+                pass_fds=[listener.fileno()],
+            )
+    except (AttributeError, OSError):  # another system, a container that forbids it, no room
         return
-    address = f"pruning-pipeline-{secrets.token_hex(8)}"
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(f"\0{address}")  # a name without a file: nothing is left of it, however this ends
-        listener.listen(128)
-        _started = subprocess.Popen(
-            [sys.executable, "-c", "from pipeline_lib.forkserver import main; main()", str(listener.fileno()), *libraries],
-            env=os.environ | dict.fromkeys(THREADS, "1"),
-            stdin=subprocess.PIPE,
-            pass_fds=[listener.fileno()],
-        )
     os.environ[ADDRESS] = address
 
 
 def hand_over() -> None:
     """Let the server run the script of this process, and end as it ends; return where this process has to run it itself."""
-    address, script = os.environ.pop(ADDRESS, None), sys.argv[0]
-    if not address or not script.endswith(".py"):
+    address = os.environ.pop(ADDRESS, None)
+    if not address or sys.orig_argv[1:] != sys.argv:  # a module, a command, a child of multiprocessing
         return
     with socket.socket(socket.AF_UNIX) as server:
         try:
             server.connect(f"\0{address}")
             if not _own(server):
                 return
-            content = json.dumps(
-                {
-                    "arguments": sys.argv,
-                    "path": sys.path,
-                    "folder": os.getcwd(),
-                    "environment": dict(os.environ),
-                    "surroundings": _surroundings(),
-                }
-            ).encode()
+            content = json.dumps(_job()).encode()
             socket.send_fds(server, [NUMBER.pack(len(content))], [0, 1, 2])
             server.sendall(content)
             worker = _number(server)
         except (OSError, EOFError):
             return
-        if worker == REFUSED:
-            return
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the worker is interrupted too, and says where
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker is interrupted too, and ends in its own way
+        signal.signal(signal.SIGTERM, lambda *_: _send(worker, signal.SIGTERM))
         try:
             status = _number(server)
         except (OSError, EOFError):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(worker, signal.SIGKILL)
+            _send(worker, signal.SIGKILL)
             sys.exit("error: the process that jobs are forked from has ended. Run the same command again")
     if status < 0:
-        with contextlib.suppress(OSError):  # nobody handles SIGKILL
-            signal.signal(-status, signal.SIG_DFL)
-        os.kill(os.getpid(), -status)
+        _die(-status)
     sys.exit(status)
 
 
@@ -106,11 +97,14 @@ class Server:
     Args:
         listener: where jobs ask.
         lifeline: a file that is at its end when the process that starts the jobs has ended.
+
+    Attributes:
+        open: whether more jobs can come.
     """
 
     def __init__(self, listener: socket.socket, lifeline: int):
         self._selector = selectors.DefaultSelector()
-        self._open, self._workers = True, 0
+        self.open, self._workers = True, 0
         self._expect(listener, lambda: self._accept(listener))
         self._expect(lifeline, lambda: self._close(listener, lifeline))
 
@@ -123,7 +117,7 @@ class Server:
         Returns:
             Nothing in the server; in a worker, the job that it has to do.
         """
-        while self._open or self._workers:
+        while self.open or self._workers:
             ready = self._selector.select(None if wait else 0)
             for key, _ in ready:
                 if self._selector.get_map().get(key.fd) is key and (job := key.data()):
@@ -136,14 +130,15 @@ class Server:
         self._selector.register(file, selectors.EVENT_READ, then)
 
     def _close(self, listener: socket.socket, lifeline: int) -> None:
-        self._open = False
+        self.open = False
         self._selector.unregister(lifeline)
         self._selector.unregister(listener)
         listener.close()
 
     def _accept(self, listener: socket.socket) -> dict | None:
+        """Fork a worker, or hang up, after which the job runs in its own process."""
         client, _ = listener.accept()
-        job, files = _receive(client)
+        job, files = _receive(client) if _own(client) else (None, [])
         try:
             worker = os.fork() if job else None
         except OSError:  # no room for another process
@@ -152,10 +147,11 @@ class Server:
             self._leave()
             for standard, file in enumerate(files):
                 os.dup2(file, standard)
-        elif worker:
+            _tell(client, os.getpid())
+        if worker:
             self._watch(worker, client)
         else:
-            _tell(client, REFUSED)
+            client.close()
         for file in files:
             os.close(file)
         return job if worker == 0 else None
@@ -165,7 +161,6 @@ class Server:
         self._workers += 1
         self._expect(end, lambda: self._ended(worker, end, client))
         self._expect(client, lambda: self._abandoned(worker, client))
-        _tell(client, worker)
 
     def _ended(self, worker: int, end: int, client: socket.socket) -> None:
         """Tell a job how its worker has ended."""
@@ -173,14 +168,15 @@ class Server:
         self._workers -= 1
         self._selector.unregister(end)
         os.close(end)
-        if client in self._selector.get_map():
+        if client.fileno() >= 0:
             self._selector.unregister(client)
-        _tell(client, os.waitstatus_to_exitcode(status))
-        client.close()
+            _tell(client, os.waitstatus_to_exitcode(status))
+            client.close()
 
     def _abandoned(self, worker: int, client: socket.socket) -> None:
         """A job's process has been killed, so its worker has to end too."""
         self._selector.unregister(client)
+        client.close()
         os.kill(worker, signal.SIGKILL)
 
     def _leave(self) -> None:
@@ -195,32 +191,38 @@ def main() -> None:
     """Be the server, or one of its workers."""
     _, listener, *libraries = sys.argv
     server, job = Server(socket.socket(fileno=int(listener)), sys.stdin.fileno()), None
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interruption is for the jobs
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # is for the jobs
     for library in libraries:
         with contextlib.suppress(Exception):  # the job that needs it says what is wrong with it
             importlib.import_module(library)
+        sys.stdout.flush()  # what it had to say is said once
         gc.freeze()  # what a worker does not touch stays shared
-        if job := server.serve(wait=False):
+        job = server.serve(wait=False)
+        if job or not server.open:
             break
     job = job or server.serve(wait=True)
     if job:
+        signal.signal(signal.SIGINT, interrupted)
         _work(job)
 
 
 def _work(job: dict) -> None:
     """Run a job's script as if this process had been started for it."""
-    atexit._clear()  # what the libraries have registered is the server's to do
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(job["environment"])
+    os.umask(job["umask"])
     os.chdir(job["folder"])
     sys.argv, sys.path[:] = job["arguments"], job["path"]
-    main = types.ModuleType("__main__")
-    main.__file__ = sys.argv[0]
-    sys.modules["__main__"] = main
+    if "numpy" in sys.modules:  # or what draws without a seed would draw the same in every job
+        sys.modules["numpy"].random.seed()
+    if "torch" in sys.modules:
+        sys.modules["torch"].default_generator.seed()
+    script = types.ModuleType("__main__")
+    script.__file__ = sys.argv[0]
+    sys.modules["__main__"] = script
     status = 1
     try:
-        exec(compile(Path(sys.argv[0]).read_bytes(), sys.argv[0], "exec"), main.__dict__)
+        exec(compile(Path(sys.argv[0]).read_bytes(), sys.argv[0], "exec"), script.__dict__)
         status = 0
     except SystemExit as end:
         status = end.code or 0
@@ -230,27 +232,74 @@ def _work(job: dict) -> None:
     except BaseException as error:
         own = error.__traceback__.tb_next  # the frames of the script only
         sys.excepthook(type(error), error.with_traceback(own), own)
+        status = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
     finally:
+        _end(script, status)
+
+
+def _end(script: types.ModuleType, status: int) -> None:
+    """End a worker as Python ends a process, but for taking down the libraries, which takes a quarter of a second."""
+    try:
+        threading._shutdown()  # waits for the threads of the script
         atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(status)  # taking down all libraries in order would take a quarter of a second
+        script.__dict__.clear()  # and with it what the script has left open
+        gc.collect()
+        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+            if stream and not stream.closed:
+                try:
+                    stream.flush()
+                except OSError as error:
+                    print(f"{stream.name}: {error}", file=sys.__stderr__)
+                    status = status or FULL
+        if status < 0:
+            _die(-status)
+    finally:
+        os._exit(status)
 
 
-def _surroundings() -> list[str | None]:
-    """Return what a worker cannot change any more: the interpreter, and what libraries read when they are imported."""
-    return [sys.executable, sys.prefix, [*sys.flags], sys.warnoptions, *(os.environ.get(name) for name in READ_BY_LIBRARIES)]
+def _die(number: int) -> None:
+    """End this process by a signal."""
+    with contextlib.suppress(OSError):  # nobody handles SIGKILL
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _send(worker: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(worker, number)
+
+
+def _job() -> dict:
+    """Return what a worker has to take over from this process."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return {
+        "arguments": sys.argv,
+        "path": sys.path,
+        "folder": os.getcwd(),
+        "umask": umask,
+        "environment": dict(os.environ),
+        "surroundings": _surroundings(),
+    }
+
+
+def _surroundings() -> list:
+    """Return what a worker cannot change any more: the interpreter, this file, and what libraries read when they are imported."""
+    read = [os.environ.get(name) for name in READ_BY_LIBRARIES]
+    return [sys.executable, sys.prefix, [*sys.flags], sys.warnoptions, __file__, *read]
 
 
 def _receive(client: socket.socket) -> tuple[dict | None, list[int]]:
-    """Return what a job asks for and its standard files; no job where it has ended, or is not for a fork of this process."""
+    """Return what a job asks for and its standard files; no job where it says nothing, or is not for a fork of this process."""
     files = []
     try:
+        client.settimeout(PATIENCE)
         size, files, *_ = socket.recv_fds(client, NUMBER.size, 3)
         job = json.loads(_exactly(client, NUMBER.unpack(size)[0]))
-    except (OSError, EOFError, struct.error):
+        client.settimeout(None)
+        return job if len(files) == 3 and job["surroundings"] == _surroundings() else None, files
+    except (OSError, EOFError, struct.error, ValueError, KeyError, TypeError):
         return None, files
-    return job if job["surroundings"] == _surroundings() and _own(client) else None, files
 
 
 def _own(peer: socket.socket) -> bool:

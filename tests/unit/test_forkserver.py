@@ -1,5 +1,6 @@
 """A job that runs as a fork of the server must look, from outside and from inside, like one that does not."""
 
+import contextlib
 import json
 import os
 import signal
@@ -23,38 +24,55 @@ forkserver.start(*sys.argv[1:])
 print(os.environ[forkserver.ADDRESS], forkserver._started.pid, flush=True)
 sys.stdin.read()
 """
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forked jobs are for Linux")
 
 
 class Server:
     """A process that has started a server, as Snakemake does."""
 
-    def __init__(self, *libraries: str, path: str = str(ROOT)):
+    def __init__(self, *libraries: str, path: str = str(ROOT), folder: Path = ROOT):
         self._path = path
-        command, environment = [sys.executable, "-c", STARTER, *libraries], os.environ | {"PYTHONPATH": path}
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.starter = subprocess.Popen(command, env=environment, text=True, **pipes)
+        command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{STARTER}", *libraries]
+        self.starter = subprocess.Popen(command, env=PLAIN | {"PYTHONPATH": path}, cwd=folder, **PIPES)
         self.address, pid = self.starter.stdout.readline().split()
         self.pid = int(pid)
 
-    def job(self, script: Path, *arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.Popen:
-        """Start a script that imports pipeline_lib."""
-        variables = os.environ | THREADS | {"PYTHONPATH": self._path, forkserver.ADDRESS: self.address} | environment
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen([sys.executable, str(script), *arguments], env=variables, cwd=folder, text=True, **pipes)
+    def job(self, script: Path, *arguments: str, folder: Path = ROOT, group: int | None = None, **environment: str):
+        """Start a script that imports pipeline_lib; in a process group of its own if it is 0."""
+        variables = PLAIN | THREADS | {"PYTHONPATH": self._path, forkserver.ADDRESS: self.address} | environment
+        return subprocess.Popen([sys.executable, str(script), *arguments], env=variables, cwd=folder, process_group=group, **PIPES)
+
+    def answers(self, script: Path, *arguments: str, **settings) -> tuple[int, str, str]:
+        """Return the exit status, output and errors of a job."""
+        process = self.job(script, *arguments, **settings)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
 
     def end(self) -> None:
         """End the process that has started the server."""
         self.starter.stdin.close()
         self.starter.wait()
         self.starter.stdout.close()
+        self.starter.stderr.close()
 
 
 @pytest.fixture
-def server():
-    server = Server(PRELOADED)
-    yield server
-    server.end()
+def serve():
+    with contextlib.ExitStack() as stack:
+
+        def start(*libraries: str, **settings) -> Server:
+            server = Server(*libraries, **settings)
+            stack.callback(server.end)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def server(serve):
+    return serve(PRELOADED)
 
 
 @pytest.fixture
@@ -84,23 +102,30 @@ def alive(pid: int) -> bool:
 
 SAY_ALL = f"""
 import json
-said = dict(arguments=sys.argv, folder=os.getcwd(), name=__name__, file=__file__, heard=sys.stdin.read(), first=sys.path[0],
-    greeting=os.environ.get("GREETING"), address=os.environ.get({forkserver.ADDRESS!r}), main=sys.modules["__main__"].__file__,
-    preloaded={PRELOADED!r} in sys.modules, parent=os.getppid())
+umask = os.umask(0)
+said = dict(
+    arguments=sys.argv, folder=os.getcwd(), name=__name__, file=__file__, heard=sys.stdin.read(), path=sys.path, umask=umask,
+    greeting=os.environ.get("GREETING"), address=os.environ.get({forkserver.ADDRESS!r}), parent=os.getppid(),
+    files=sorted(os.listdir("/proc/self/fd"))[:-1], main=sys.modules["__main__"].__file__, preloaded={PRELOADED!r} in sys.modules,
+)
 print(json.dumps(said))
 print("a warning", file=sys.stderr)
 """
 
 
 def test_a_job_sees_what_it_would_see_in_its_own_process(server, script, tmp_path):
-    path = script(SAY_ALL)
-    process = server.job(path, "--fast", "two words", folder=tmp_path, GREETING="grüß \udcff")
+    path, before = script(SAY_ALL), os.umask(0o027)
+    try:
+        process = server.job(path, "--fast", "two words", folder=tmp_path, GREETING="grüß \udcff")
+    finally:
+        os.umask(before)
     out, err = process.communicate("from outside", timeout=60)
     said = json.loads(out)
     assert (process.returncode, err) == (0, "a warning\n")
     assert said["arguments"] == [str(path), "--fast", "two words"]
     assert (said["folder"], said["name"], said["file"], said["main"]) == (str(tmp_path), "__main__", str(path), str(path))
-    assert (said["first"], said["heard"], said["greeting"]) == (str(tmp_path), "from outside", "grüß \udcff")
+    assert (said["path"][:2], said["heard"]) == ([str(tmp_path), str(ROOT)], "from outside")
+    assert (said["greeting"], said["umask"], said["files"]) == ("grüß \udcff", 0o027, ["0", "1", "2"])
     assert said["address"] is None  # what the job starts is not handed over
     assert said["preloaded"]
     assert said["parent"] == server.pid
@@ -117,71 +142,159 @@ def test_a_job_sees_what_it_would_see_in_its_own_process(server, script, tmp_pat
     ],
 )
 def test_a_job_ends_as_its_fork_does(server, script, body, status, said):
-    process = server.job(script(body))
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (status, said)
+    assert server.answers(script(body)) == (status, "", said)
 
 
 def test_an_error_is_told_with_the_frames_of_the_script_alone(server, script):
     path = script("def divide():\n    return 1 / 0\n\n\ndivide()\n")
-    process = server.job(path)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
+    status, _, err = server.answers(path)
+    assert status == 1
     assert err.startswith(f'Traceback (most recent call last):\n  File "{path}", line 7, in <module>')
     assert err.endswith("ZeroDivisionError: division by zero\n")
     assert "forkserver" not in err
 
 
-def test_what_a_job_wants_done_at_its_end_is_done(server, script):
-    process = server.job(script("import atexit\natexit.register(print, 'done')\nprint('work')"))
-    assert process.communicate(timeout=60)[0] == "work\ndone\n"
+LEFT_TO_THE_END = {
+    "a file that nobody closed": "f = open(sys.argv[1], 'w'); f.write('x')",
+    "an HDF5 file that nobody closed": "import h5py; f = h5py.File(sys.argv[1], 'w'); f['x'] = [1, 2]",
+    "a thread at work": "import threading\ndef work():\n    time.sleep(0.2); print('done')\nthreading.Thread(target=work).start()",
+    "a pool at work": (
+        "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\n"
+        "for n in range(3):\n    pool.submit(lambda n=n: (time.sleep(0.05), print(n)))"
+    ),
+    "another output": "print('to the first'); sys.stdout = open(sys.argv[1], 'w'); print('to the second')",
+    "a temporary folder": (
+        "import tempfile; t = tempfile.TemporaryDirectory(dir=os.path.dirname(sys.argv[0])); open(sys.argv[1], 'w').write(t.name)\n"
+        "import atexit; atexit.register(lambda: print('at the end', os.path.exists(open(sys.argv[1]).read())))"
+    ),
+    "a child": (
+        "import multiprocessing\nchild = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,), daemon=True)\n"
+        "child.start(); print(child.pid > 0)"
+    ),
+    "an output that was closed": "sys.stdout.close()",
+    "an output that cannot be written": "os.dup2(os.open('/dev/full', os.O_WRONLY), 1); print('lost')",
+}
 
 
-def test_what_a_library_wants_done_at_the_end_is_not_done_by_a_job(script, tmp_path):
-    (tmp_path / "greedy.py").write_text("import atexit\natexit.register(print, 'tidied up')\n")
-    server = Server("greedy", path=f"{ROOT}:{tmp_path}")
-    out, _ = server.job(script("print('greedy' in sys.modules)")).communicate(timeout=60)
-    server.end()
-    assert out == "True\n"
+@pytest.mark.parametrize("what", LEFT_TO_THE_END)
+def test_what_a_job_leaves_to_its_end_is_done(serve, script, tmp_path, what):
+    import h5py
+
+    server, path = serve("h5py"), script(LEFT_TO_THE_END[what])
+    ends = {}
+    for name, address in (("forked", server.address), ("own", "nowhere")):
+        left = tmp_path / name
+        begin = time.monotonic()
+        status, out, err = server.answers(path, str(left), **{forkserver.ADDRESS: address})
+        assert time.monotonic() - begin < 30
+        content = left.exists() and left.read_bytes()
+        if "HDF5" in what:
+            with h5py.File(left) as file:
+                content = file["x"][()].tolist()
+        if "folder" in what:
+            content = os.path.exists(content)
+        ends[name] = status, out, content
+        assert ("No space left on device" in err) if "cannot" in what else not err
+    assert ends["forked"] == ends["own"]
 
 
-def test_a_library_that_cannot_be_imported_is_left_to_the_job_that_needs_it(script, tmp_path):
+def test_what_is_wanted_at_the_end_is_done_whoever_wanted_it(serve, script, tmp_path):
+    (tmp_path / "tidy.py").write_text("import atexit\natexit.register(print, 'by the library')\n")
+    server = serve("tidy", path=f"{ROOT}:{tmp_path}")
+    path = script("import atexit, tidy\natexit.register(print, 'by the job')\nprint('work')")
+    assert server.answers(path)[1] == "work\nby the job\nby the library\n"
+
+
+def test_what_a_library_says_when_it_is_imported_is_said_once(serve, script, tmp_path):
+    (tmp_path / "chatty.py").write_text("print('hello')\n")
+    server = serve("chatty", path=f"{ROOT}:{tmp_path}")
+    assert server.answers(script("print('chatty' in sys.modules)"))[1] == "True\n"
+
+
+def test_a_library_that_cannot_be_imported_is_left_to_the_job_that_needs_it(serve, script, tmp_path):
     (tmp_path / "broken.py").write_text("raise OSError('a file is missing')\n")
-    server = Server("no_such_library", "broken", PRELOADED, path=f"{ROOT}:{tmp_path}")
+    server = serve("no_such_library", "broken", PRELOADED, path=f"{ROOT}:{tmp_path}")
     path = script(f"print({PRELOADED!r} in sys.modules)\nimport broken")
-    assert wait_until(lambda: server.job(path).communicate(timeout=60)[0] == "True\n")
-    _, err = server.job(path).communicate(timeout=60)
-    server.end()
-    assert err.endswith("OSError: a file is missing\n")
+    assert wait_until(lambda: server.answers(path)[1] == "True\n")  # jobs are served between imports
+    assert server.answers(path)[2].endswith("OSError: a file is missing\n")
+
+
+def test_jobs_do_not_draw_the_same_where_nobody_gives_a_seed(serve, script):
+    server = serve("torch")
+    path = script("import random, numpy, torch\nprint(random.random(), *numpy.random.rand(2), torch.rand(1).item())")
+    one, other = (server.answers(path)[1].split() for _ in range(2))
+    assert len(one) == 4
+    assert not set(one) & set(other)
+
+
+def test_the_folder_in_which_a_study_lies_hides_no_library(serve, script, tmp_path):
+    (tmp_path / "pipeline_lib").mkdir()
+    (tmp_path / "pipeline_lib/__init__.py").write_text("print('the wrong one')\n")
+    (tmp_path / f"{PRELOADED}.py").write_text("wrong = True\n")
+    path = tmp_path / "scripts/job.py"
+    path.parent.mkdir()
+    path.write_text(f"import sys, pipeline_lib\nprint(pipeline_lib.__file__, hasattr(sys.modules[{PRELOADED!r}], 'wrong'))")
+    server = serve(PRELOADED, folder=tmp_path)
+    assert server.answers(path, folder=tmp_path) == (0, f"{ROOT}/pipeline_lib/__init__.py False\n", "")
+
+
+def note_of(tmp_path: Path) -> str:
+    return f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+
+
+def noted(tmp_path: Path) -> int:
+    note = tmp_path / "pid"
+    assert wait_until(lambda: note.exists() and note.read_text())
+    return int(note.read_text())
 
 
 def test_a_fork_ends_with_the_job_that_waits_for_it(server, script, tmp_path):
-    note = tmp_path / "pid"
-    process = server.job(script(f"open({str(note)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)"))
-    assert wait_until(lambda: note.exists() and note.read_text())
-    worker = int(note.read_text())
+    process = server.job(script(f"{note_of(tmp_path)}time.sleep(60)"))
+    worker = noted(tmp_path)
     assert worker != process.pid
     process.kill()
     process.communicate()
     assert wait_until(lambda: not alive(worker))
-    assert alive(server.pid)  # and others can still come
+    assert server.answers(script(f"print({PRELOADED!r} in sys.modules)"))[1] == "True\n"  # others can still come
+
+
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_a_job_that_is_interrupted_tidies_up_and_says_where(server, script, tmp_path, whole_group):
+    """As by Ctrl-C, which reaches every process of the group that has the terminal; the fork is in that of the server."""
+    body = "try:\n    time.sleep(60)\nfinally:\n    time.sleep(0.2); print('tidied up')"
+    process = server.job(script(note_of(tmp_path) + body), group=0)
+    worker = noted(tmp_path)
+    if whole_group:
+        process.send_signal(signal.SIGINT)
+    os.kill(worker, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (-signal.SIGINT, "tidied up\n")
+    assert err.endswith("KeyboardInterrupt\n")
+    assert "time.sleep(60)" in err
+
+
+def test_a_job_that_is_asked_to_end_may_answer(server, script, tmp_path):
+    answer = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+    process = server.job(script(f"{answer}{note_of(tmp_path)}time.sleep(60)"))
+    noted(tmp_path)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 7
 
 
 def test_a_job_whose_server_was_killed_says_so_and_leaves_no_fork(server, script, tmp_path):
-    note = tmp_path / "pid"
-    process = server.job(script(f"open({str(note)!r}, 'w').write(str(os.getpid()))\ntime.sleep(60)"))
-    assert wait_until(lambda: note.exists() and note.read_text())
+    process = server.job(script(f"{note_of(tmp_path)}time.sleep(60)"))
+    worker = noted(tmp_path)
     os.kill(server.pid, signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "forked from has ended" in err
-    assert wait_until(lambda: not alive(int(note.read_text())))
+    assert wait_until(lambda: not alive(worker))
 
 
-def test_jobs_at_work_are_finished_when_nobody_starts_more_and_nothing_is_left(server, script, tmp_path):
-    note = tmp_path / "pid"
-    process = server.job(script(f"open({str(note)!r}, 'w').write(str(os.getpid()))\nsys.stdin.read()\nprint('finished')"))
-    assert wait_until(lambda: note.exists() and note.read_text())
+def test_jobs_at_work_are_finished_when_nobody_starts_more(server, script, tmp_path):
+    process = server.job(script(f"{note_of(tmp_path)}sys.stdin.read()\nprint('finished')"))
+    noted(tmp_path)
     server.end()
     assert alive(server.pid)
     out, _ = process.communicate("", timeout=60)
@@ -189,16 +302,89 @@ def test_jobs_at_work_are_finished_when_nobody_starts_more_and_nothing_is_left(s
     assert wait_until(lambda: not alive(server.pid))
 
 
-@pytest.mark.parametrize("why", ["no server", "other threads", "other flags"])
+def test_a_server_that_nobody_needs_any_more_imports_nothing_more(serve, tmp_path):
+    (tmp_path / "slow.py").write_text(f"import time\nopen({str(tmp_path / 'begun')!r}, 'w')\ntime.sleep(1)\n")
+    (tmp_path / "next.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\n")
+    server = serve("slow", "next", path=f"{ROOT}:{tmp_path}")
+    assert wait_until((tmp_path / "begun").exists)
+    server.end()
+    assert wait_until(lambda: not alive(server.pid))
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize("why", ["no server", "other threads", "other flags", "an option"])
 def test_a_job_that_no_fork_can_stand_for_runs_in_its_own_process(server, script, why):
     changed = {
         "no server": {forkserver.ADDRESS: "nowhere"},
         "other threads": {"OMP_NUM_THREADS": "2"},
         "other flags": {"PYTHONOPTIMIZE": "1"},
+        "an option": {},
     }
-    process = server.job(script(f"print(os.getpid(), {PRELOADED!r} in sys.modules)"), **changed[why])
+    path = script(f"print(os.getpid(), {PRELOADED!r} in sys.modules)")
+    process = server.job("-u" if why == "an option" else path, *([str(path)] if why == "an option" else []), **changed[why])
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, f"{process.pid} False\n", "")
+
+
+def test_a_module_and_a_child_of_multiprocessing_run_in_their_own_process(server, script, tmp_path):
+    (tmp_path / "module.py").write_text(f"import sys\nimport pipeline_lib\nprint({PRELOADED!r} in sys.modules)")
+    starts = f"os.environ[{forkserver.ADDRESS!r}] = {server.address!r}\nimport subprocess, multiprocessing\n"
+    module = "if __name__ == '__main__':\n    subprocess.run([sys.executable, '-m', 'module'], check=True)\n"
+    child = "    c = multiprocessing.get_context('spawn').Process(target=print, args=('child',))\n"
+    path = script(f"{starts}{module}{child}    c.start(); c.join()\n    print(c.exitcode)")
+    assert server.answers(path, folder=tmp_path) == (0, "False\nchild\n0\n", "")
+
+
+NONSENSE = (b"", b"abc", b"\xff\xff\xff\xff", b"\x02\x00\x00\x00{}", b"\x02\x00\x00\x00[]", b"\x01\x00\x00\x00\xff")
+
+
+@pytest.mark.parametrize("said", NONSENSE)
+@pytest.mark.parametrize("waits", [True, False])
+def test_who_talks_nonsense_or_not_at_all_stops_nobody(server, script, said, waits):
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.connect(f"\0{server.address}")
+        stranger.sendall(said)
+        if not waits:
+            stranger.close()
+        assert server.answers(script(f"print({PRELOADED!r} in sys.modules)")) == (0, "True\n", "")
+
+
+def test_nothing_is_taken_from_another_user(monkeypatch):
+    """Not even read: who may not ask could keep the others waiting."""
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as stranger:
+        listener.bind(f"\0test-{os.urandom(8).hex()}")
+        listener.listen()
+        lifeline, end = os.pipe()
+        server = forkserver.Server(listener, lifeline)
+        stranger.connect(listener.getsockname())
+        assert forkserver._own(stranger)
+        monkeypatch.setattr(os, "getuid", lambda: 12345)
+        assert not forkserver._own(stranger)
+        monkeypatch.setattr(forkserver, "_receive", lambda client: pytest.fail("a stranger was listened to"))
+        assert server.serve(wait=False) is None
+        assert stranger.recv(1) == b""  # it is told to go
+        os.close(end)
+        os.close(lifeline)
+
+
+def test_a_job_for_which_there_is_no_room_runs_in_its_own_process(monkeypatch):
+    def full():
+        raise OSError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", full)
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as job:
+        listener.bind(f"\0test-{os.urandom(8).hex()}")
+        listener.listen()
+        lifeline, end = os.pipe()
+        server = forkserver.Server(listener, lifeline)
+        job.connect(listener.getsockname())
+        content = json.dumps(forkserver._job()).encode()
+        socket.send_fds(job, [forkserver.NUMBER.pack(len(content))], [0, 1, 2])
+        job.sendall(content)
+        assert server.serve(wait=False) is None
+        assert job.recv(1) == b""
+        os.close(end)
+        os.close(lifeline)
 
 
 def test_many_jobs_at_once_each_get_their_own_answer(server, script):
@@ -211,14 +397,6 @@ def test_many_jobs_at_once_each_get_their_own_answer(server, script):
 def test_where_the_system_lacks_what_it_takes_no_server_is_started(monkeypatch):
     monkeypatch.delattr(os, "pidfd_open")
     monkeypatch.delenv(forkserver.ADDRESS, raising=False)
-    forkserver.start("colorsys")
+    forkserver.start(PRELOADED)
     assert forkserver.ADDRESS not in os.environ
     assert forkserver._started is None
-
-
-def test_nothing_is_handed_to_or_taken_from_another_user(monkeypatch):
-    one, other = socket.socketpair()
-    with one, other:
-        assert forkserver._own(one)
-        monkeypatch.setattr(os, "getuid", lambda: 12345)
-        assert not forkserver._own(other)

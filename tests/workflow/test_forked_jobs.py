@@ -1,0 +1,42 @@
+"""On this machine a job's script runs as a fork of the server that Snakemake has started, and as itself where it must."""
+
+import os
+import re
+
+import pytest
+
+from tests.workflow.conftest import Project
+
+HOOK = """
+import os, sys
+note = lambda: open(os.environ["FORK_TEST_NOTES"], "a").write(f"{os.getppid()} {'torch' in sys.modules}\\n")
+os.register_at_fork(after_in_child=note)
+"""
+pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forked jobs are for Linux")
+TARGET = "results/digits/scores/el2n.h5"
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    project = Project(tmp_path)
+    (project.folder / "sitecustomize.py").write_text(HOOK)
+    return project
+
+
+def forks(project, *arguments: str) -> list[tuple[str, bool]]:
+    notes = project.folder / "notes.txt"
+    notes.touch()
+    done = project.snakemake("--cores", "2", *arguments, FORK_TEST_NOTES=str(notes))
+    assert done.returncode == 0, done.stdout
+    return [(parent, said == "True") for parent, said in re.findall(r"(\d+) (\w+)", notes.read_text())]
+
+
+def test_every_script_is_a_fork_of_one_server(fresh):
+    found = forks(fresh, TARGET)
+    assert len(found) == 4  # the data set, two members of the ensemble, the score
+    assert len({parent for parent, _ in found}) == 1
+    assert sum(imported for _, imported in found) >= 3  # all but the data set, which does not wait for PyTorch
+
+
+def test_without_hooks_every_job_is_a_process_of_its_own(fresh):
+    assert forks(fresh, "--no-hooks", TARGET) == []
