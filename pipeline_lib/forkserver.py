@@ -38,29 +38,36 @@ FULL = 120  # Python's exit status where its output could not be written
 _started = None  # the server of this process, which ends when its standard input does
 
 
+def possible() -> bool:
+    """Whether this system has what it takes: Linux does, unless a container forbids it."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
 def start(*libraries: str) -> None:
-    """Start a server that ends with this process, and tell the jobs that this process starts of it. Only Linux has what it takes.
+    """Start a server that ends with this process, and tell the jobs that this process starts of it. Does nothing if not possible.
 
     Args:
         libraries: are imported one after another. Jobs that wait are served in between, so what the first ones need comes first.
     """
     global _started
-    address = f"pruning-pipeline-{os.urandom(8).hex()}"
-    try:
-        os.close(os.pidfd_open(os.getpid()))
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(f"\0{address}")  # a name without a file: nothing is left of it, however this ends
-            listener.listen(128)
-            _started = subprocess.Popen(
-                [sys.executable, "-c", "from pipeline_lib.forkserver import main; main()", str(listener.fileno()), *libraries],
-                env=os.environ | dict.fromkeys(THREADS, "1"),
-                cwd="/",  # where no file is mistaken for a library
-                stdin=subprocess.PIPE,
-                pass_fds=[listener.fileno()],
-            )
-    except (AttributeError, OSError):  # another system, a container that forbids it, no room
+    if not possible():
         return
-    os.environ[ADDRESS] = address
+    address = f"pruning-pipeline-{os.urandom(8).hex()}"
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listener:  # no room for another process
+        listener.bind(f"\0{address}")  # a name without a file: nothing is left of it, however this ends
+        listener.listen(128)
+        _started = subprocess.Popen(
+            [sys.executable, "-c", "from pipeline_lib.forkserver import main; main()", str(listener.fileno()), *libraries],
+            env=os.environ | dict.fromkeys(THREADS, "1"),
+            cwd="/",  # where no file is mistaken for a library
+            stdin=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+        )
+        os.environ[ADDRESS] = address
 
 
 def hand_over() -> None:

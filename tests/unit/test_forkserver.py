@@ -26,7 +26,7 @@ sys.stdin.read()
 """
 PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forked jobs are for Linux")
+pytestmark = pytest.mark.skipif(not forkserver.possible(), reason="this system cannot fork jobs")
 
 
 class Server:

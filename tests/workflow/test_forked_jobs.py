@@ -1,10 +1,10 @@
 """On this machine a job's script runs as a fork of the server that Snakemake has started, and as itself where it must."""
 
-import os
 import re
 
 import pytest
 
+from pipeline_lib import forkserver
 from tests.workflow.conftest import Project
 
 HOOK = """
@@ -12,7 +12,7 @@ import os, sys
 note = lambda: open(os.environ["FORK_TEST_NOTES"], "a").write(f"{os.getppid()} {'torch' in sys.modules}\\n")
 os.register_at_fork(after_in_child=note)
 """
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="forked jobs are for Linux")
+pytestmark = pytest.mark.skipif(not forkserver.possible(), reason="this system cannot fork jobs")
 TARGET = "results/digits/scores/el2n.h5"
 
 
