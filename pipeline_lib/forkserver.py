@@ -6,11 +6,10 @@ runs the script, and ends as that ends. Arguments, working directory, environmen
 what Snakemake gives all of its jobs (limits, niceness, processors) the server has too.
 
 The server imports the libraries and never uses them: it has no thread, no GPU context and no open file that a fork could damage.
-Of this package it imports nothing but this file, so that a job runs the code that lies on the disk when it starts. Where there is
+Of this package it imports only what does this, so that a job runs the code that lies on the disk when it starts. Where there is
 no server, or not the right one (a cluster's node, another interpreter, more threads), a job runs in its own process.
 """
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -22,10 +21,9 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
-import types
 from collections.abc import Callable
-from pathlib import Path
+
+from pipeline_lib import script
 
 ADDRESS = "PIPELINE_FORKSERVER"  # the environment variable that tells a job the name at which the server listens
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read when a library is imported, and not later
@@ -33,7 +31,6 @@ READ_BY_LIBRARIES = (*THREADS, "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "M
 NUMBER = struct.Struct("i")
 CREDENTIALS = struct.Struct("3i")  # process, user, group
 PATIENCE = 2  # seconds for a job to say what it wants
-FULL = 120  # Python's exit status where its output could not be written
 
 _started = None  # the server of this process, which ends when its standard input does
 
@@ -80,7 +77,7 @@ def hand_over() -> None:
             server.connect(f"\0{address}")
             if not _own(server):
                 return
-            content = json.dumps(_job()).encode()
+            content = json.dumps({"surroundings": _surroundings(), **script.described()}).encode()
             socket.send_fds(server, [NUMBER.pack(len(content))], [0, 1, 2])
             server.sendall(content)
             worker = _number(server)
@@ -94,7 +91,7 @@ def hand_over() -> None:
             _send(worker, signal.SIGKILL)
             sys.exit("error: the process that jobs are forked from has ended. Run the same command again")
     if status < 0:
-        _die(-status)
+        script.die(-status)
     sys.exit(status)
 
 
@@ -210,65 +207,7 @@ def main() -> None:
     job = job or server.serve(wait=True)
     if job:
         signal.signal(signal.SIGINT, interrupted)
-        _work(job)
-
-
-def _work(job: dict) -> None:
-    """Run a job's script as if this process had been started for it."""
-    os.environ.clear()
-    os.environ.update(job["environment"])
-    os.umask(job["umask"])
-    os.chdir(job["folder"])
-    sys.argv, sys.path[:] = job["arguments"], job["path"]
-    if "numpy" in sys.modules:  # or what draws without a seed would draw the same in every job
-        sys.modules["numpy"].random.seed()
-    if "torch" in sys.modules:
-        sys.modules["torch"].default_generator.seed()
-    script = types.ModuleType("__main__")
-    script.__file__ = sys.argv[0]
-    sys.modules["__main__"] = script
-    status = 1
-    try:
-        exec(compile(Path(sys.argv[0]).read_bytes(), sys.argv[0], "exec"), script.__dict__)
-        status = 0
-    except SystemExit as end:
-        status = end.code or 0
-        if not isinstance(status, int):  # a message
-            print(status, file=sys.stderr)
-            status = 1
-    except BaseException as error:
-        own = error.__traceback__.tb_next  # the frames of the script only
-        sys.excepthook(type(error), error.with_traceback(own), own)
-        status = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
-    finally:
-        _end(script, status)
-
-
-def _end(script: types.ModuleType, status: int) -> None:
-    """End a worker as Python ends a process, but for taking down the libraries, which takes a quarter of a second."""
-    try:
-        threading._shutdown()  # waits for the threads of the script
-        atexit._run_exitfuncs()
-        script.__dict__.clear()  # and with it what the script has left open
-        gc.collect()
-        for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
-            if stream and not stream.closed:
-                try:
-                    stream.flush()
-                except OSError as error:
-                    print(f"{stream.name}: {error}", file=sys.__stderr__)
-                    status = status or FULL
-        if status < 0:
-            _die(-status)
-    finally:
-        os._exit(status)
-
-
-def _die(number: int) -> None:
-    """End this process by a signal."""
-    with contextlib.suppress(OSError):  # nobody handles SIGKILL
-        signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+        script.run(job)
 
 
 def _send(worker: int, number: int) -> None:
@@ -276,22 +215,8 @@ def _send(worker: int, number: int) -> None:
         os.kill(worker, number)
 
 
-def _job() -> dict:
-    """Return what a worker has to take over from this process."""
-    umask = os.umask(0o077)
-    os.umask(umask)
-    return {
-        "arguments": sys.argv,
-        "path": sys.path,
-        "folder": os.getcwd(),
-        "umask": umask,
-        "environment": dict(os.environ),
-        "surroundings": _surroundings(),
-    }
-
-
 def _surroundings() -> list:
-    """Return what a worker cannot change any more: the interpreter, this file, and what libraries read when they are imported."""
+    """Return what a worker cannot change any more: the interpreter, this package, what libraries read when they are imported."""
     read = [os.environ.get(name) for name in READ_BY_LIBRARIES]
     return [sys.executable, sys.prefix, [*sys.flags], sys.warnoptions, __file__, *read]
 

@@ -378,7 +378,7 @@ def test_a_job_for_which_there_is_no_room_runs_in_its_own_process(monkeypatch):
         lifeline, end = os.pipe()
         server = forkserver.Server(listener, lifeline)
         job.connect(listener.getsockname())
-        content = json.dumps(forkserver._job()).encode()
+        content = json.dumps({"surroundings": forkserver._surroundings()}).encode()
         socket.send_fds(job, [forkserver.NUMBER.pack(len(content))], [0, 1, 2])
         job.sendall(content)
         assert server.serve(wait=False) is None
