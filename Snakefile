@@ -25,9 +25,9 @@ include: "workflow/rules/diet.smk"
 include: "workflow/rules/report.smk"
 
 
-# importing PyTorch takes longer than many a job of digits
+# importing PyTorch takes longer than many a job of digits; for very few jobs, importing all for all takes longer still
 onstart:
-    if workflow.is_main_process and workflow.local_exec:
+    if workflow.is_main_process and workflow.local_exec and len(list(workflow.dag.needrun_jobs())) > 3:
         forkserver.start(*IMPORTED_BY_JOBS)
 
 

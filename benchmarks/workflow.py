@@ -42,7 +42,7 @@ SHARE = Row(
     "passes, SwAV, k-means and the metrics, added over all jobs and divided by the wall time of the run times the number of cores. "
     "A hook in the copy reads the clock around these functions in every job. Start: from the beginning of a job's process until "
     "its script's imports are done. The rest of a job reads, writes, draws, and imports what is only needed later; the rest of "
-    "the cores' time is Snakemake's, or idle.",
+    "the cores' time is Snakemake's, that of the process that jobs are forked from, that of ending jobs, or idle.",
 )
 
 

@@ -22,6 +22,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from pipeline_lib import script
 
@@ -29,6 +30,8 @@ ADDRESS = "PIPELINE_FORKSERVER"  # the environment variable that tells a job the
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read when a library is imported, and not later
 READ_BY_LIBRARIES = (*THREADS, "PYTHONPATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "MPLBACKEND")
 NUMBER = struct.Struct("i")
+NEWS = struct.Struct("2i")  # a worker's process number, and how it ended
+RUNNING = 1 << 16  # instead of the latter; no process ends like this
 CREDENTIALS = struct.Struct("3i")  # process, user, group
 PATIENCE = 2  # seconds for a job to say what it wants
 
@@ -45,7 +48,7 @@ def possible() -> bool:
 
 
 def start(*libraries: str) -> None:
-    """Start a server that ends with this process, and tell the jobs that this process starts of it. Does nothing if not possible.
+    """Start a server for the jobs that this process will start; it ends with this process. Does nothing if it is not possible.
 
     Args:
         libraries: are imported one after another. Jobs that wait are served in between, so what the first ones need comes first.
@@ -55,13 +58,15 @@ def start(*libraries: str) -> None:
         return
     address = f"pruning-pipeline-{os.urandom(8).hex()}"
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listener:  # no room for another process
-        listener.bind(f"\0{address}")  # a name without a file: nothing is left of it, however this ends
+        listener.bind(f"\0{address}")  # an abstract socket, a name without a file: nothing is left of it, however this ends
         listener.listen(128)
         _started = subprocess.Popen(
             [sys.executable, "-c", "from pipeline_lib.forkserver import main; main()", str(listener.fileno()), *libraries],
             env=os.environ | dict.fromkeys(THREADS, "1"),
             cwd="/",  # where no file is mistaken for a library
             stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,  # or who reads what this process says would wait for the server's end
+            stderr=subprocess.DEVNULL,
             pass_fds=[listener.fileno()],
         )
         os.environ[ADDRESS] = address
@@ -72,27 +77,40 @@ def hand_over() -> None:
     address = os.environ.pop(ADDRESS, None)
     if not address or sys.orig_argv[1:] != sys.argv:  # a module, a command, a child of multiprocessing
         return
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker is interrupted too, and ends in its own way
+    status = _forked(address)
+    signal.signal(signal.SIGINT, interrupted)
+    if status is None:
+        return
+    if status < 0:
+        script.die(-status)
+    sys.exit(status)
+
+
+def _forked(address: str) -> int | None:
+    """Return how a fork that ran this process's script has ended: its exit status, or the negative number of a signal.
+
+    None: there is none, and there was none.
+    """
     with socket.socket(socket.AF_UNIX) as server:
         try:
             server.connect(f"\0{address}")
             if not _own(server):
-                return
+                return None
             content = json.dumps({"surroundings": _surroundings(), **script.described()}).encode()
             socket.send_fds(server, [NUMBER.pack(len(content))], [0, 1, 2])
             server.sendall(content)
-            worker = _number(server)
+            worker, status = NEWS.unpack(_exactly(server, NEWS.size))
         except (OSError, EOFError):
-            return
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker is interrupted too, and ends in its own way
-        signal.signal(signal.SIGTERM, lambda *_: _send(worker, signal.SIGTERM))
+            return None
         try:
-            status = _number(server)
+            if status == RUNNING:
+                signal.signal(signal.SIGTERM, lambda *_: _send(worker, signal.SIGTERM))
+                _, status = NEWS.unpack(_exactly(server, NEWS.size))
         except (OSError, EOFError):
             _send(worker, signal.SIGKILL)
             sys.exit("error: the process that jobs are forked from has ended. Run the same command again")
-    if status < 0:
-        script.die(-status)
-    sys.exit(status)
+    return status
 
 
 class Server:
@@ -101,12 +119,14 @@ class Server:
     Args:
         listener: where jobs ask.
         lifeline: a file that is at its end when the process that starts the jobs has ended.
+        begin: called in a worker before anything else.
 
     Attributes:
         open: whether more jobs can come.
     """
 
-    def __init__(self, listener: socket.socket, lifeline: int):
+    def __init__(self, listener: socket.socket, lifeline: int, begin: Callable[[], object] = lambda: None):
+        self._begin = begin
         self._selector = selectors.DefaultSelector()
         self.open, self._workers = True, 0
         self._expect(listener, lambda: self._accept(listener))
@@ -148,10 +168,11 @@ class Server:
         except OSError:  # no room for another process
             worker = None
         if worker == 0:
+            self._begin()
             self._leave()
             for standard, file in enumerate(files):
                 os.dup2(file, standard)
-            _tell(client, os.getpid())
+            _tell(client, os.getpid(), RUNNING)
         if worker:
             self._watch(worker, client)
         else:
@@ -174,7 +195,7 @@ class Server:
         os.close(end)
         if client.fileno() >= 0:
             self._selector.unregister(client)
-            _tell(client, os.waitstatus_to_exitcode(status))
+            _tell(client, worker, os.waitstatus_to_exitcode(status))
             client.close()
 
     def _abandoned(self, worker: int, client: socket.socket) -> None:
@@ -194,8 +215,9 @@ class Server:
 def main() -> None:
     """Be the server, or one of its workers."""
     _, listener, *libraries = sys.argv
-    server, job = Server(socket.socket(fileno=int(listener)), sys.stdin.fileno()), None
     interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # is for the jobs
+    begin = partial(signal.signal, signal.SIGINT, interrupted)
+    server, job = Server(socket.socket(fileno=int(listener)), sys.stdin.fileno(), begin), None
     for library in libraries:
         with contextlib.suppress(Exception):  # the job that needs it says what is wrong with it
             importlib.import_module(library)
@@ -206,7 +228,6 @@ def main() -> None:
             break
     job = job or server.serve(wait=True)
     if job:
-        signal.signal(signal.SIGINT, interrupted)
         script.run(job)
 
 
@@ -250,10 +271,6 @@ def _exactly(sender: socket.socket, size: int) -> bytes:
     return content
 
 
-def _number(sender: socket.socket) -> int:
-    return NUMBER.unpack(_exactly(sender, NUMBER.size))[0]
-
-
-def _tell(client: socket.socket, number: int) -> None:
+def _tell(client: socket.socket, worker: int, status: int) -> None:
     with contextlib.suppress(OSError):  # it has been killed
-        client.sendall(NUMBER.pack(number))
+        client.sendall(NEWS.pack(worker, status))

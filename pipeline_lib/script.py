@@ -1,4 +1,8 @@
-"""Run a script in a process that was not started for it."""
+"""Run a script in a process that was not started for it.
+
+It begins and ends as in a process of its own, but for one thing: the libraries are not taken down at the end, so what they (not the
+script) have left open is not written out.
+"""
 
 import atexit
 import contextlib
@@ -41,33 +45,41 @@ def run(job: dict) -> None:
         sys.modules["numpy"].random.seed()
     if "torch" in sys.modules:
         sys.modules["torch"].default_generator.seed()
+    if sys.stdout:
+        sys.stdout.reconfigure(line_buffering=os.isatty(1))
     main = types.ModuleType("__main__")
     main.__file__ = sys.argv[0]
     sys.modules["__main__"] = main
-    status = 1
+    status, by_signal = 1, None
     try:
-        exec(compile(Path(sys.argv[0]).read_bytes(), sys.argv[0], "exec"), main.__dict__)
+        exec(compile(Path(sys.argv[0]).read_bytes(), sys.argv[0], "exec", dont_inherit=True), main.__dict__)
         status = 0
     except SystemExit as end:
-        status = end.code or 0
-        if not isinstance(status, int):  # a message
-            print(status, file=sys.stderr)
-            status = 1
+        status = _status(end.code)
     except BaseException as error:
         own = error.__traceback__.tb_next  # the frames of the script only
         sys.excepthook(type(error), error.with_traceback(own), own)
-        status = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
+        by_signal = signal.SIGINT if isinstance(error, KeyboardInterrupt) else None
     finally:
-        _end(main, status)
+        _end(main, status, by_signal)
 
 
-def _end(main: types.ModuleType, status: int) -> None:
+def _status(code: object) -> int:
+    """Return the exit status for what `sys.exit` was given."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _end(main: types.ModuleType, status: int, by_signal: int | None) -> None:
     """End as Python ends a process, but for taking down the libraries, which takes a quarter of a second."""
     try:
         threading._shutdown()  # waits for the threads of the script
         atexit._run_exitfuncs()
-        main.__dict__.clear()  # and with it what the script has left open
-        gc.collect()
+        _drop(main.__dict__)
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             if stream and not stream.closed:
                 try:
@@ -75,10 +87,19 @@ def _end(main: types.ModuleType, status: int) -> None:
                 except OSError as error:
                     print(f"{stream.name}: {error}", file=sys.__stderr__)
                     status = status or FULL
-        if status < 0:
-            die(-status)
+        if by_signal:
+            die(by_signal)
     finally:
         os._exit(status)
+
+
+def _drop(names: dict) -> None:
+    """Drop a script's objects, so that open files are closed; what `__del__` of one may still need goes last."""
+    tools = (types.ModuleType, types.FunctionType, type)
+    for name in [name for name, value in names.items() if not isinstance(value, tools) and not name.startswith("__")]:
+        del names[name]
+    gc.collect()
+    names.clear()
 
 
 def die(number: int) -> None:

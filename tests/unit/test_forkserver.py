@@ -137,6 +137,10 @@ def test_a_job_sees_what_it_would_see_in_its_own_process(server, script, tmp_pat
         ("sys.exit(3)", 3, ""),
         ("sys.exit()", 0, ""),
         ("sys.exit('in words')", 1, "in words\n"),
+        ("sys.exit('')", 1, "\n"),
+        ("sys.exit(-1)", 255, ""),
+        ("sys.exit(-9)", 247, ""),
+        ("sys.exit(259)", 3, ""),
         ("os.kill(os.getpid(), 9)", -signal.SIGKILL, ""),
         ("os.abort()", -signal.SIGABRT, ""),
     ],
@@ -157,6 +161,7 @@ def test_an_error_is_told_with_the_frames_of_the_script_alone(server, script):
 LEFT_TO_THE_END = {
     "a file that nobody closed": "f = open(sys.argv[1], 'w'); f.write('x')",
     "an HDF5 file that nobody closed": "import h5py; f = h5py.File(sys.argv[1], 'w'); f['x'] = [1, 2]",
+    "an object with a last word": "class A:\n    def __del__(self):\n        print(os.path.basename('a/b'))\na = [A()]",
     "a thread at work": "import threading\ndef work():\n    time.sleep(0.2); print('done')\nthreading.Thread(target=work).start()",
     "a pool at work": (
         "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\n"
@@ -194,7 +199,7 @@ def test_what_a_job_leaves_to_its_end_is_done(serve, script, tmp_path, what):
         if "folder" in what:
             content = os.path.exists(content)
         ends[name] = status, out, content
-        assert ("No space left on device" in err) if "cannot" in what else not err
+        assert ("No space left on device" in err) if "cannot" in what else not err, err
     assert ends["forked"] == ends["own"]
 
 
@@ -242,10 +247,17 @@ def note_of(tmp_path: Path) -> str:
     return f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
 
 
-def noted(tmp_path: Path) -> int:
+def noted(tmp_path: Path, job: subprocess.Popen | None = None) -> int:
+    """Return the process number that a job has noted, once its own process hands signals on."""
     note = tmp_path / "pid"
     assert wait_until(lambda: note.exists() and note.read_text())
+    assert job is None or wait_until(lambda: catches(job.pid, signal.SIGTERM))
     return int(note.read_text())
+
+
+def catches(pid: int, number: int) -> bool:
+    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def test_a_fork_ends_with_the_job_that_waits_for_it(server, script, tmp_path):
@@ -261,25 +273,39 @@ def test_a_fork_ends_with_the_job_that_waits_for_it(server, script, tmp_path):
 @pytest.mark.parametrize("whole_group", [True, False])
 def test_a_job_that_is_interrupted_tidies_up_and_says_where(server, script, tmp_path, whole_group):
     """As by Ctrl-C, which reaches every process of the group that has the terminal; the fork is in that of the server."""
-    body = "try:\n    time.sleep(60)\nfinally:\n    time.sleep(0.2); print('tidied up')"
-    process = server.job(script(note_of(tmp_path) + body), group=0)
-    worker = noted(tmp_path)
+    body = f"try:\n    {note_of(tmp_path)}    time.sleep(60)\nfinally:\n    time.sleep(0.2); print('tidied up')"
+    process = server.job(script(body), group=0)
+    worker = noted(tmp_path, process)
     if whole_group:
         process.send_signal(signal.SIGINT)
     os.kill(worker, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (-signal.SIGINT, "tidied up\n")
     assert err.endswith("KeyboardInterrupt\n")
-    assert "time.sleep(60)" in err
+    assert "job.py" in err
 
 
 def test_a_job_that_is_asked_to_end_may_answer(server, script, tmp_path):
     answer = "import signal\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
     process = server.job(script(f"{answer}{note_of(tmp_path)}time.sleep(60)"))
-    noted(tmp_path)
+    noted(tmp_path, process)
     process.terminate()
     process.communicate(timeout=60)
     assert process.returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [("kill(os.getpid(), 1)", -1), ("kill(os.getpid(), 9)", -9), ("_exit(0)", 0), ("_exit(1)", 1)]
+)
+def test_a_fork_that_ends_before_it_has_said_a_word_is_no_danger(serve, script, tmp_path, end, status):
+    (tmp_path / "deadly.py").write_text(f"import os\nos.register_at_fork(after_in_child=lambda: os.{end})\n")
+    server = serve("deadly", path=f"{ROOT}:{tmp_path}")
+    kill = "os.kill = lambda *sent: print('sent', sent, flush=True) if sent[0] != os.getpid() else os.abort()\n"
+    path = script("print('in its own process')")
+    path.write_text(f"import os, sys\n{kill}import pipeline_lib\nprint('in its own process')")
+    _, out, err = server.answers(path)
+    assert (out, "has ended" in err) == ("", False)
+    assert server.answers(script(""))[0] == status
 
 
 def test_a_job_whose_server_was_killed_says_so_and_leaves_no_fork(server, script, tmp_path):
@@ -365,6 +391,22 @@ def test_nothing_is_taken_from_another_user(monkeypatch):
         assert stranger.recv(1) == b""  # it is told to go
         os.close(end)
         os.close(lifeline)
+
+
+def test_a_job_hands_nothing_to_another_user(monkeypatch):
+    """Who squats at a name that has become free is told neither environment nor files."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        name = f"test-{os.urandom(8).hex()}"
+        listener.bind(f"\0{name}")
+        listener.listen()
+        monkeypatch.setattr(os, "getuid", lambda: 12345)
+        monkeypatch.setattr(sys, "orig_argv", [sys.executable, *sys.argv])
+        monkeypatch.setenv(forkserver.ADDRESS, name)
+        forkserver.hand_over()
+        squatter, _ = listener.accept()
+        with squatter:
+            assert squatter.recv(1) == b""
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_job_for_which_there_is_no_room_runs_in_its_own_process(monkeypatch):

@@ -35,7 +35,11 @@ def test_every_script_is_a_fork_of_one_server(fresh):
     found = forks(fresh, TARGET)
     assert len(found) == 4  # the data set, two members of the ensemble, the score
     assert len({parent for parent, _ in found}) == 1
-    assert sum(imported for _, imported in found) >= 3  # all but the data set, which does not wait for PyTorch
+    assert sum(imported for _, imported in found) >= 3  # all but the data set, which begins before PyTorch is there
+
+
+def test_for_a_single_job_nothing_is_imported_that_it_does_not_need(fresh):
+    assert forks(fresh, "data/digits/dataset.h5") == []
 
 
 def test_without_hooks_every_job_is_a_process_of_its_own(fresh):
