@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.inputs import ROOT
+from pipeline_lib.forkserver import THREADS
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 KIB, MB = 1024, 1e6
 
 
@@ -41,7 +41,7 @@ def call(module: str, function: str, arguments: dict, threads: int) -> Outcome:
         RuntimeError: the process failed; carries the end of what it wrote.
     """
     command = [sys.executable, "-m", "benchmarks.isolated", module, function, json.dumps(arguments)]
-    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    environment = os.environ | dict.fromkeys(THREADS, str(threads))
     begin = time.perf_counter()
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     wall = time.perf_counter() - begin

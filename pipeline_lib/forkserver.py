@@ -88,9 +88,9 @@ def hand_over() -> None:
 
 
 def _forked(address: str) -> int | None:
-    """Return how a fork that ran this process's script has ended: its exit status, or the negative number of a signal.
+    """Return how the fork that ran this process's script ended: its exit status, or the negative number of a signal.
 
-    None: there is none, and there was none.
+    None where no fork has run it, and none will.
     """
     with socket.socket(socket.AF_UNIX) as server:
         try:
@@ -221,7 +221,7 @@ def main() -> None:
     for library in libraries:
         with contextlib.suppress(Exception):  # the job that needs it says what is wrong with it
             importlib.import_module(library)
-        sys.stdout.flush()  # what it had to say is said once
+        sys.stdout.flush()  # or every worker would say it again
         gc.freeze()  # what a worker does not touch stays shared
         job = server.serve(wait=False)
         if job or not server.open:

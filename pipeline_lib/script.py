@@ -45,8 +45,7 @@ def run(job: dict) -> None:
         sys.modules["numpy"].random.seed()
     if "torch" in sys.modules:
         sys.modules["torch"].default_generator.seed()
-    if sys.stdout:
-        sys.stdout.reconfigure(line_buffering=os.isatty(1))
+    sys.stdout.reconfigure(line_buffering=os.isatty(1))
     main = types.ModuleType("__main__")
     main.__file__ = sys.argv[0]
     sys.modules["__main__"] = main

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from pipeline_lib.config.experiment import InnerShare, Metrics, once
 from pipeline_lib.config.section import Name, Positive, Section, Share
-from pipeline_lib.errors import one_of
+from pipeline_lib.errors import PipelineError, one_of
 
 LONGEST_STEP = 2  # shares of epsilon: from one end of what is allowed to the other
 
@@ -92,13 +92,13 @@ class Robustness(Section):
             pixels: numbers that an image consists of, channels included.
 
         Raises:
-            ValueError: naming the attack and what is accepted.
+            PipelineError: naming the attack and what is accepted.
         """
         longest = pixels**0.5
         for name, attack in self.attacks.items():
             largest = self.epsilons_of(name)[-1]
             if attack.norm == "l2" and largest > longest:
-                raise ValueError(
+                raise PipelineError(
                     f"{where}.attacks.{name}: epsilon should be at most {longest:.3g}, the distance from a black image to a white "
                     f"one of {pixels:,} pixels, not {largest:g}"
                 )

@@ -375,58 +375,59 @@ def test_who_talks_nonsense_or_not_at_all_stops_nobody(server, script, said, wai
         assert server.answers(script(f"print({PRELOADED!r} in sys.modules)")) == (0, "True\n", "")
 
 
-def test_nothing_is_taken_from_another_user(monkeypatch):
-    """Not even read: who may not ask could keep the others waiting."""
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as stranger:
+@pytest.fixture
+def listener():
+    with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"\0test-{os.urandom(8).hex()}")
         listener.listen()
-        lifeline, end = os.pipe()
-        server = forkserver.Server(listener, lifeline)
-        stranger.connect(listener.getsockname())
-        assert forkserver._own(stranger)
-        monkeypatch.setattr(os, "getuid", lambda: 12345)
-        assert not forkserver._own(stranger)
-        monkeypatch.setattr(forkserver, "_receive", lambda client: pytest.fail("a stranger was listened to"))
-        assert server.serve(wait=False) is None
-        assert stranger.recv(1) == b""  # it is told to go
-        os.close(end)
-        os.close(lifeline)
+        yield listener
 
 
-def test_a_job_hands_nothing_to_another_user(monkeypatch):
+@pytest.fixture
+def asked(listener):
+    """A server in this process, and the connection of one that asks it."""
+    lifeline, end = os.pipe()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(listener.getsockname())
+        yield forkserver.Server(listener, lifeline), client
+    os.close(end)
+    os.close(lifeline)
+
+
+def test_nothing_is_taken_from_another_user(asked, monkeypatch):
+    """Not even read: who may not ask could keep the others waiting."""
+    server, stranger = asked
+    assert forkserver._own(stranger)
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert not forkserver._own(stranger)
+    monkeypatch.setattr(forkserver, "_receive", lambda client: pytest.fail("a stranger was listened to"))
+    assert server.serve(wait=False) is None
+    assert stranger.recv(1) == b""  # it is told to go
+
+
+def test_a_job_hands_nothing_to_another_user(listener, monkeypatch):
     """Who squats at a name that has become free is told neither environment nor files."""
-    with socket.socket(socket.AF_UNIX) as listener:
-        name = f"test-{os.urandom(8).hex()}"
-        listener.bind(f"\0{name}")
-        listener.listen()
-        monkeypatch.setattr(os, "getuid", lambda: 12345)
-        monkeypatch.setattr(sys, "orig_argv", [sys.executable, *sys.argv])
-        monkeypatch.setenv(forkserver.ADDRESS, name)
-        forkserver.hand_over()
-        squatter, _ = listener.accept()
-        with squatter:
-            assert squatter.recv(1) == b""
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    monkeypatch.setattr(sys, "orig_argv", [sys.executable, *sys.argv])
+    monkeypatch.setenv(forkserver.ADDRESS, listener.getsockname()[1:].decode())
+    forkserver.hand_over()
+    squatter, _ = listener.accept()
+    with squatter:
+        assert squatter.recv(1) == b""
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_job_for_which_there_is_no_room_runs_in_its_own_process(monkeypatch):
+def test_a_job_for_which_there_is_no_room_runs_in_its_own_process(asked, monkeypatch):
     def full():
         raise OSError("Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", full)
-    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as job:
-        listener.bind(f"\0test-{os.urandom(8).hex()}")
-        listener.listen()
-        lifeline, end = os.pipe()
-        server = forkserver.Server(listener, lifeline)
-        job.connect(listener.getsockname())
-        content = json.dumps({"surroundings": forkserver._surroundings()}).encode()
-        socket.send_fds(job, [forkserver.NUMBER.pack(len(content))], [0, 1, 2])
-        job.sendall(content)
-        assert server.serve(wait=False) is None
-        assert job.recv(1) == b""
-        os.close(end)
-        os.close(lifeline)
+    server, job = asked
+    content = json.dumps({"surroundings": forkserver._surroundings()}).encode()
+    socket.send_fds(job, [forkserver.NUMBER.pack(len(content))], [0, 1, 2])
+    job.sendall(content)
+    assert server.serve(wait=False) is None
+    assert job.recv(1) == b""
 
 
 def test_many_jobs_at_once_each_get_their_own_answer(server, script):

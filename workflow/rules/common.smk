@@ -4,6 +4,7 @@
 #   settings  the part of config.yaml that it uses
 #   code      fingerprint of its script and of everything that the script imports from pipeline_lib
 #   upstream  the same of everything before it, so an edit reaches its consumers even if a run is interrupted between
+import contextlib
 import functools
 import json
 import math
@@ -30,6 +31,16 @@ from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
 from pipeline_lib.prune import groups, sizes
 
+
+@contextlib.contextmanager
+def refused_in_words():
+    """What the library refuses ends the workflow with its message, before any job runs."""
+    try:
+        yield
+    except PipelineError as error:
+        raise WorkflowError(str(error)) from None
+
+
 SUBMITTED = "PIPELINE_SUBMITTED_CONFIG"  # tells a job on a cluster where the settings lie that it was submitted with
 
 
@@ -52,10 +63,8 @@ if workflow.remote_exec and SUBMITTED in os.environ:
     config.clear()
     config.update(submitted)
 
-try:
+with refused_in_words():
     study = parse_study(config)
-except PipelineError as error:
-    raise WorkflowError(str(error)) from None
 
 if workflow.is_main_process and not workflow.dryrun:
     keep_for_jobs(config)
@@ -187,14 +196,12 @@ def check_imbalance(dataset):
         return
     names, counts = names_of(section.base), examples_of(section.base)
     if names and counts and len(names) == len(counts):
-        try:
+        with refused_in_words():
             asked, key = plain(section.imbalance), f"datasets.{dataset}.imbalance"
             trained = imbalance.kept(asked, dict(zip(names, counts)), key)
             if isinstance(asked["test"], dict):
                 most = test_images_of(section.base) or [float("inf")] * len(names)  # or only the classes are known here
                 imbalance.of_test_set(asked, trained, dict(zip(names, most)), key)
-        except PipelineError as error:
-            raise WorkflowError(str(error)) from None
 
 
 def dataset_inputs(wildcards):
@@ -301,7 +308,7 @@ def check_sizes(dataset, experiment):
     values, settings = recipe(dataset, "training"), experiment_settings(dataset, experiment)
     counts, metrics = examples_of(dataset), study.swept_metrics(dataset, experiment)
     what = f"{experiment} of {dataset} by {', '.join(metrics)}"
-    try:
+    with refused_in_words():
         if experiment in VARIED:
             for metric in metrics:
                 batches = {
@@ -310,8 +317,6 @@ def check_sizes(dataset, experiment):
                 sizes.check_varied(settings, batches, counts, f"{experiment} of {dataset} by {metric}")
             return
         sizes.check(experiment, settings, values["epochs"], values["batch"], counts and sum(counts), what)
-    except PipelineError as error:
-        raise WorkflowError(str(error)) from None
 
 
 def area_shares_lacking(dataset):

@@ -10,11 +10,9 @@ def landscape_recipe(dataset, experiment):
 def landscape_settings(dataset, experiment):
     """What a training of the experiment uses of its section, after a look at whether the data set is large enough."""
     settings, counts = experiment_settings(dataset, experiment), examples_of(dataset)
-    try:
-        if counts:
+    if counts:
+        with refused_in_words():
             groups.check(experiment, settings, sum(counts), f"datasets.{dataset}.experiments.{experiment}")
-    except PipelineError as error:
-        raise WorkflowError(str(error)) from None
     return {k: v for k, v in settings.items() if k not in ("recipe", "pairs", "seeds")}
 
 

@@ -16,10 +16,8 @@ def attacks_of(dataset):
     experiment_settings(dataset, "robustness")  # says so if there is no such data set, or the experiment is off
     section, shape = study.experiments_of(dataset).robustness, shape_of(dataset)
     if shape:
-        try:
+        with refused_in_words():
             section.check_lengths(f"datasets.{dataset}.experiments.robustness", math.prod(shape))
-        except ValueError as error:
-            raise WorkflowError(str(error)) from None
     unused = {"epsilons"}
     return {
         name: [{k: v for k, v in plain(attack).items() if k not in unused}, section.epsilons_of(name)]
