@@ -6,8 +6,9 @@ runs the script, and ends as that ends. Arguments, working directory, environmen
 what Snakemake gives all of its jobs (limits, niceness, processors) the server has too.
 
 The server imports the libraries and never uses them: it has no thread, no GPU context and no open file that a fork could damage.
-Of this package it imports only what does this, so that a job runs the code that lies on the disk when it starts. Where there is
-no server, or not the right one (a cluster's node, another interpreter, more threads), a job runs in its own process.
+Of this package it should import only what changes no result (the models of the settings take as long as all else of it), so that a
+job computes with the code that lies on the disk when it starts. Where there is no server, or not the right one (a cluster's node,
+another interpreter, more threads), a job runs in its own process.
 """
 
 import contextlib

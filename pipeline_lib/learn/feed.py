@@ -64,7 +64,7 @@ def _normalisation(images: np.ndarray, recipe: Recipe) -> tuple[list[float], lis
     if recipe.normalise == "none":
         return [0.0] * channels, [1.0] * channels
     if recipe.normalise == "dataset":
-        counts = [np.bincount(images[:, c].ravel(), minlength=256) for c in range(channels)]
+        counts = [torch.bincount(torch.from_numpy(images[:, c].ravel()), minlength=256).numpy() for c in range(channels)]
         levels = np.arange(256) / 255
         mean = [float(np.average(levels, weights=n)) for n in counts]
         std = [float(np.sqrt(np.average((levels - m) ** 2, weights=n))) or 1.0 for n, m in zip(counts, mean, strict=True)]

@@ -17,8 +17,8 @@ from pipeline_lib.learn.device import dtype, wait
 from pipeline_lib.resume import State
 
 SIDE = {"cpu": 512, "cuda": 8192}  # of the square matrices: 3 ms on one core
-PRODUCTS = {"cpu": 1, "cuda": 20}  # one after another: a GPU holds its highest clock for a moment only
-TRIES = 6  # the fastest counts, so that what else the machine does hardly matters; the first ones warm up
+PRODUCTS = {"cpu": 1, "cuda": 10}  # one after another: a GPU holds its highest clock for a moment only
+TRIES = {"cpu": 6, "cuda": 3}  # the fastest counts, so that what else the machine does hardly matters; the first ones warm up
 TERA = 1e12
 
 
@@ -162,7 +162,7 @@ def _peak(device: torch.device, kind: torch.dtype, threads: int) -> float:
     side, products = SIDE[device.type], PRODUCTS[device.type]
     noise = torch.Generator(device).manual_seed(0)  # zeros would let a GPU run at a higher clock
     matrix, seconds = torch.randn(side, side, dtype=kind, device=device, generator=noise), []
-    for _ in range(TRIES):
+    for _ in range(TRIES[device.type]):
         wait(device)
         begin = time.perf_counter()
         for _ in range(products):

@@ -32,7 +32,7 @@ CODE = {
         "taken = 1 * sum(steps[:epoch])",
         SEEDS | {"score el2n", "score forget", "score forget_raw"} | SWEEPS | BASELINES | DRAW,
     ),
-    "yardstick of the speed": ("learn/speed.py", "TRIES = 6", "TRIES = 7", set()),
+    "yardstick of the speed": ("learn/speed.py", '"cpu": 6', '"cpu": 7', set()),
     "words of an error": ("storage.py", "no space left on the disk while writing", "the disk is full", set()),
     "testing of a trained model": (
         "learn/train.py",

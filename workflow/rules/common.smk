@@ -80,16 +80,19 @@ wildcard_constraints:
     experiment="|".join(SWEPT),
 
 
-# in the order in which a study needs them
-IMPORTED_BY_JOBS = ("snakemake.script", "h5py", "pydantic", "torch", "pandas", "matplotlib.pyplot", "scipy.stats")
-
-
 # `gpu` limits what runs at the same time on one machine, not on a cluster
 resource_scopes:
     gpu="local",
 
 
 DEVICE = "gpu" if gpu_expected(study.device) else "cpu"
+
+# in the order in which a study needs them; what is trained on a GPU is made of torchvision's parts
+IMPORTED_BY_JOBS = (
+    *("snakemake.script", "h5py", "pipeline_lib.config", "torch"),
+    *(["torchvision.models.resnet"] if DEVICE == "gpu" else []),
+    *("pandas", "matplotlib.pyplot", "scipy.stats"),
+)
 
 
 def gpu_wanted(wildcards):
