@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from benchmarks import machine, report
+from benchmarks.ensemble import GROUP as ENSEMBLE
 from benchmarks.features import GROUP as FEATURES
 from benchmarks.gradients import GROUP as GRADIENTS
 from benchmarks.inputs import ROOT
@@ -20,7 +21,10 @@ from benchmarks.thesis import GROUP as THESIS
 from benchmarks.training import GROUP as TRAINING
 from benchmarks.workflow import FROM_NOTHING, UNCHANGED
 
-GROUPS = (TRAINING, STEPS, LOADER, THESIS, SCORES, SCORES_CIFAR100, FEATURES, CLUSTERS, GRADIENTS, UNCHANGED, FROM_NOTHING, PEAK)
+GROUPS = (
+    *(TRAINING, STEPS, LOADER, THESIS, SCORES, SCORES_CIFAR100, FEATURES, CLUSTERS, GRADIENTS),
+    *(ENSEMBLE, UNCHANGED, FROM_NOTHING, PEAK),
+)
 BUSY = 0.5  # load from which another program takes part in the measurement
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 
-from benchmarks import busy_hook, inputs, report, steps, tune, workflow
+from benchmarks import busy_hook, ensemble, inputs, report, steps, tune, workflow
 from benchmarks.__main__ import GROUPS
 from benchmarks.training import fresh, resident_batch
 from pipeline_lib.config import parse_study
@@ -49,6 +49,19 @@ def test_the_trial_of_the_demo_is_a_valid_study(tmp_path):
     workflow.shrink(tmp_path / "config.yaml")
     study = parse_study(yaml.safe_load((tmp_path / "config.yaml").read_text()))
     assert study.swept_metrics("digits", "sliding_window") == ["el2n"]
+
+
+def test_the_ensemble_is_trained_anew_for_every_time_that_is_taken(tmp_path):
+    trial = ensemble.Ensemble(tmp_path / "project", seeds=2, epochs=1, examples=100, recipe="small")
+    dynamics = tmp_path / "project/results/cifar10/dynamics"
+    assert [file.name for file in dynamics.glob("*.h5")] == ["seed2.h5"]
+    seconds, written = [], []
+    for _ in range(2):
+        seconds.append(trial.train(together=2))
+        written.append({file.name: file.stat().st_mtime_ns for file in dynamics.glob("*.h5")})
+    assert min(seconds) > 0
+    assert sorted(written[0]) == ["seed0.h5", "seed1.h5", "seed2.h5"]
+    assert {name for name in written[0] if written[0][name] != written[1][name]} == {"seed0.h5", "seed1.h5"}
 
 
 @pytest.mark.parametrize(
