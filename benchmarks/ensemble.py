@@ -21,9 +21,9 @@ EXAMPLES, TESTED, SIDE = 50_000, 10_000, 32  # as CIFAR-10
 SEEDS, TOGETHER = 10, 5
 MPS = "nvidia-cuda-mps-control"
 HOW = (
-    "`snakemake --resources gpu=N` in a copy of the repository's files trains and records the ensemble of `cifar10` with the "
-    "settings of config.yaml on noise of its size, from start to exit. One member more has been trained before, so that the data set is "
-    "prepared and kernels are compiled. Accuracies are those of chance; the work is the same."
+    "`snakemake --resources gpu=N` in a copy of the repository's files trains and records the ensemble of `cifar10` on noise of its"
+    " size, with the settings of config.yaml, from start to exit. One member more has been trained before, so that the data set "
+    "is prepared and kernels are compiled. Accuracies are those of chance; the work is the same."
 )
 IN_TURN = Row(
     "ensemble_gpu",
