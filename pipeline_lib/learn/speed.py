@@ -12,6 +12,7 @@ from functools import cache, partial
 
 import numpy as np
 import torch
+from torch import nn
 
 from pipeline_lib.learn.device import dtype, wait
 from pipeline_lib.resume import State
@@ -141,8 +142,8 @@ class Speed:
 def peak(device: torch.device, precision: str) -> float:
     """Return the FLOP/s of a square matrix product, the fastest of a few, with the threads that torch has now.
 
-    It is measured once a process and takes some hundredths of a second. Where convolutions need less arithmetic than it is
-    counted (Winograd), or other jobs slow the product down, a training may reach more than this.
+    It is measured once a process and takes some hundredths of a second. Where other jobs slow the product down, a training may
+    reach more than this.
 
     Args:
         device: where to compute.
@@ -161,12 +162,31 @@ def peak(device: torch.device, precision: str) -> float:
 def _peak(device: torch.device, kind: torch.dtype, threads: int) -> float:
     side, products = SIDE[device.type], PRODUCTS[device.type]
     noise = torch.Generator(device).manual_seed(0)  # zeros would let a GPU run at a higher clock
-    matrix, seconds = torch.randn(side, side, dtype=kind, device=device, generator=noise), []
-    for _ in range(TRIES[device.type]):
-        wait(device)
-        begin = time.perf_counter()
-        for _ in range(products):
-            torch.mm(matrix, matrix)
-        wait(device)
-        seconds.append(time.perf_counter() - begin)
+    matrix = torch.randn(side, side, dtype=kind, device=device, generator=noise)
+    seconds = [_timed(product, products, device) for _ in range(TRIES[device.type]) for product in squares(matrix)]
     return 2 * side**3 * products / min(seconds)
+
+
+def squares(matrix: torch.Tensor) -> list[Callable[[], torch.Tensor]]:
+    """Return the ways in which PyTorch multiplies a matrix by itself, each as a call without arguments.
+
+    On a CPU single precision has two: MKL's, which `torch.mm` takes and which is slow on some processors, and that of oneDNN, which
+    computes the convolutions.
+
+    Args:
+        matrix: square, on its device, in the precision to compute in.
+    """
+    ways: list[Callable[[], torch.Tensor]] = [partial(torch.mm, matrix, matrix)]
+    if matrix.device.type == "cpu" and matrix.dtype == torch.float32 and torch.backends.mkldnn.is_available():
+        packed = matrix.to_mkldnn()
+        ways.append(partial(nn.functional.linear, packed, packed))
+    return ways
+
+
+def _timed(product: Callable[[], torch.Tensor], times: int, device: torch.device) -> float:
+    wait(device)
+    begin = time.perf_counter()
+    for _ in range(times):
+        product()
+    wait(device)
+    return time.perf_counter() - begin
