@@ -51,11 +51,16 @@ SPEED_COLUMNS = (
 TERA = 1e12
 
 
-def price(paths: Iterable[str | Path]) -> dict[str, float]:
-    """Return what the files behind a metric's scores took to make: `PRICES`, 0 for sources that it does not use.
+def price(
+    paths: Iterable[str | Path], seeds: int | None = None, epochs: int | None = None, whole_gradient: bool = False
+) -> dict[str, float]:
+    """Return what a metric's scores would have taken alone: `PRICES`, 0 for sources that it does not use.
 
     Args:
         paths: files of an ensemble, of features, of a clustering.
+        seeds: the members of the ensemble that it reads; None: all.
+        epochs: after which the ensemble could have ended; None: it needs all. What was trained and recorded later is not counted.
+        whole_gradient: whether it reads the norm of the whole gradient, which no other metric needs.
 
     Returns:
         Per source the wall-clock seconds and the floating-point operations, both summed over its files.
@@ -63,13 +68,25 @@ def price(paths: Iterable[str | Path]) -> dict[str, float]:
     Raises:
         PipelineError: a file is missing or damaged.
     """
-    prices = dict.fromkeys(PRICES, 0.0)
+    prices, members = dict.fromkeys(PRICES, 0.0), 0
     for path in map(Path, paths):
         made = FOLDERS[path.parent.name]
+        members += made.source == "ensemble"
+        if made.source == "ensemble" and seeds is not None and members > seeds:
+            continue
         with storage.open_h5(path, made.rule) as file:
+            trained, passes = (1, 1) if epochs is None or made.source != "ensemble" else _until(epochs, len(file["logits"]))
             for unit in ("seconds", "flops"):
-                prices[f"{made.source}_{unit}"] += float(file.attrs[unit] + file.attrs.get(f"recording_{unit}", 0))
+                spent = trained * file.attrs[unit] + passes * file.attrs.get(f"recording_{unit}", 0)
+                if whole_gradient:
+                    spent += file.attrs[f"grand_full_{unit}"] / len(file["grand_full_epochs"])
+                prices[f"{made.source}_{unit}"] += float(spent)
     return prices
+
+
+def _until(epochs: int, recorded: int) -> tuple[float, float]:
+    """Return the share of the training, and of the passes that record (one is before it), that end after so many epochs."""
+    return min(epochs, recorded) / recorded, (min(epochs, recorded) + 1) / (recorded + 1)
 
 
 def accounts(paths: Iterable[str | Path]) -> pd.DataFrame:

@@ -135,6 +135,15 @@ class Recipe(Section):
     ] = "none"
     tau: Annotated[float, Field(gt=0, description="strength of `logit_adjustment`: factor on the log of the classes' shares")] = 1
 
+    @model_validator(mode="after")
+    def _smoothing_knows_no_margins(self) -> "Recipe":
+        if self.balance == "logit_adjustment" and self.label_smoothing:
+            raise ValueError(
+                f"label_smoothing of {self.label_smoothing} with balance: logit_adjustment would pull every image towards the rare "
+                "classes; set label_smoothing to 0, or balance to weighted_loss"
+            )
+        return self
+
 
 class Swav(Section):
     """Label-free features: SwAV trained on the data set itself."""

@@ -14,16 +14,19 @@ CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
 CIFAR = {"cifar10": (5000,) * 10, "cifar100": (500,) * 100}
 
 
-def class_counts(kind: str, settings: dict, base: list[int] | None = None) -> list[int] | None:
+def class_counts(
+    kind: str, settings: dict, base: list[int] | None = None, names: list[str] | None = None
+) -> list[int] | None:
     """Return the number of training examples of each class, or None if only reading the source can tell.
 
     Args:
         kind: file of pipeline_lib/data that reads it.
         settings: what that file is given.
         base: the counts of the data set that a derived one comes from.
+        names: of the classes, in their order; None: not known.
 
     Returns:
-        In the order of the classes; where `imbalance.counts` names them, in the order of that section.
+        In the order of the classes; where `imbalance.counts` says them and their names are not known, in the order of that section.
     """
     match kind:
         case "digits":
@@ -35,7 +38,8 @@ def class_counts(kind: str, settings: dict, base: list[int] | None = None) -> li
         case "imagefolder":
             return _of_folder(settings)
         case "derived" if settings["imbalance"] and settings["imbalance"]["counts"]:
-            return list(settings["imbalance"]["counts"].values())
+            counts = settings["imbalance"]["counts"]
+            return [counts[name] for name in names or counts]
         case "derived" if base is not None and settings["imbalance"]:
             by_position = {str(position): number for position, number in enumerate(base)}
             return list(imbalance.kept(settings["imbalance"], by_position, "imbalance").values())

@@ -15,7 +15,7 @@ def make(recipe: Recipe, labels: torch.Tensor, classes: int) -> Loss:
     """Return the loss that a recipe asks for.
 
     Args:
-        recipe: `balance`, `tau`, `label_smoothing`.
+        recipe: `balance`, `tau`, `label_smoothing` (which a recipe with logit adjustment cannot have).
         labels: (M,) of the examples that are trained on, on their device; their classes' sizes decide.
         classes: C, of which some may have no example.
     """
@@ -23,7 +23,7 @@ def make(recipe: Recipe, labels: torch.Tensor, classes: int) -> Loss:
         case "weighted_loss":
             return partial(_weighted, class_weights(labels, classes), recipe.label_smoothing)
         case "logit_adjustment":
-            return partial(_adjusted, recipe.tau * log_prior(labels, classes), recipe.label_smoothing)
+            return partial(_adjusted, recipe.tau * log_prior(labels, classes))
     return plain(recipe)
 
 
@@ -55,12 +55,15 @@ def log_prior(labels: torch.Tensor, classes: int) -> torch.Tensor:
 
 
 def _weighted(weights: torch.Tensor, smoothing: float, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Divide by the number of images; torch's own mean divides by the batch's weights, so what a class weighs would depend on
-    the company it has in a batch."""
-    total = nn.functional.cross_entropy(logits.float(), labels, weights, label_smoothing=smoothing, reduction="sum")
-    return total / len(labels)
+    """Weigh each image's loss, and divide by the number of images.
+
+    torch's own mean divides by the batch's weights, so what a class weighs would depend on the company it has in a batch; and its
+    own weights count in the smoothing once more, by all classes', which pulls every image towards the rare ones.
+    """
+    each = nn.functional.cross_entropy(logits.float(), labels, label_smoothing=smoothing, reduction="none")
+    return (weights[labels] * each).mean()
 
 
-def _adjusted(offsets: torch.Tensor, smoothing: float, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _adjusted(offsets: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Source: Menon et al. 2021, "Long-tail learning via logit adjustment", equation 10; predictions use the bare logits."""
-    return nn.functional.cross_entropy(logits + offsets, labels, label_smoothing=smoothing)
+    return nn.functional.cross_entropy(logits + offsets, labels)

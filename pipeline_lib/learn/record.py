@@ -38,7 +38,8 @@ class Recorded:
             grand (T + 1, N) float32, the norm of the last layer's gradient: row 0 before any step, row t after epoch t;
             prototype_distance (N,) float32, from the final features to their mean over the examples of the same label;
             training_logits (T, N, 2) float32, of the label and of the best other class, when the example was trained on: of the
-            augmented image, before the step. NaN for those held out for validation.
+            augmented image, before the step; the mean where an epoch showed it more than once. NaN for those that it did not show
+            (held out for validation, or not drawn by a sampler).
             grand_full (K, N) float32, the norm of the gradient in all chosen layers, and grand_full_epochs (K,) int64, after
             how many epochs: only where it was asked for.
         curves: name in EPOCH_CURVES -> (T,) float64; NaN where there is no such split.
@@ -141,7 +142,10 @@ class _Recorder:
         labels = self._data.train_labels[index][:, None]
         own = logits.gather(1, labels)
         others = logits.scatter(1, labels, float("-inf")).amax(dim=1, keepdim=True)
-        self.training_logits[epoch, index.cpu()] = torch.cat([own, others], dim=1).cpu()
+        pairs, index = torch.cat([own, others], dim=1).cpu(), index.cpu()
+        times = torch.bincount(index, minlength=self._data.train.examples)[:, None]
+        sums = torch.zeros(self._data.train.examples, 2).index_add_(0, index, pairs)
+        self.training_logits[epoch] = torch.where(times > 0, sums / times, float("nan"))  # a sampler shows some more than once
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything recorded so far."""

@@ -81,7 +81,8 @@ def train(
     Raises:
         PipelineError: fewer than two examples, or the loss is no longer a number.
     """
-    by_epoch, held_out = _hold_out(kept if isinstance(kept, list) else [kept] * recipe.epochs, recipe, seeds)
+    by_epoch = kept if isinstance(kept, list) else [kept] * recipe.epochs
+    by_epoch, held_out = _hold_out(by_epoch, recipe, seeds, data.train.examples)
     images = [len(fitted) if steps_of is None else steps_of - _held_out_of(steps_of, recipe) for fitted in by_epoch]
     steps = [-(-count // recipe.batch) for count in images]
     model = build(data, recipe, seeds)
@@ -232,12 +233,17 @@ def loss_and_accuracy(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float
     return nn.functional.cross_entropy(logits, labels).item(), accuracy.item()
 
 
-def _hold_out(by_epoch: list[np.ndarray], recipe: Recipe, seeds: Seeds) -> tuple[list[np.ndarray], np.ndarray]:
-    """Split what is kept into (fitted in each epoch, validation); only a plateau schedule looks at the second."""
+def _hold_out(by_epoch: list[np.ndarray], recipe: Recipe, seeds: Seeds, examples: int) -> tuple[list[np.ndarray], np.ndarray]:
+    """Split what is kept into (fitted in each epoch, validation); only a plateau schedule looks at the second.
+
+    The examples of the data set have one order per seed, and those that are kept are held out from its front: two subsets agree
+    as far as they can on what of both is held out.
+    """
     distinct = {id(kept): kept for kept in by_epoch}
     smallest = min(len(kept) for kept in distinct.values())
     everything = _union(by_epoch)
-    held_out = np.sort(generator(*seeds, "validation").permutation(everything)[: _held_out_of(len(everything), recipe)])
+    order = generator(*seeds, "validation").permutation(examples)
+    held_out = np.sort(order[np.isin(order, everything)][: _held_out_of(len(everything), recipe)])
     if len(held_out):
         distinct = {key: np.setdiff1d(kept, held_out) for key, kept in distinct.items()}
     fitted = [distinct[id(kept)] for kept in by_epoch]

@@ -101,6 +101,14 @@ def fewest_epochs(name: str, values: dict[str, Any]) -> int:
     return max(getattr(load(name), "EPOCHS", 0), values.get("window", 0), early + 1 if isinstance(early, int) else 0)
 
 
+def last_epoch(values: dict[str, Any]) -> int | None:
+    """Return after how many epochs an ensemble for a metric with these parameters could end; None: it needs all."""
+    asked = [values[key] for key in ("epoch", "late") if key in values]
+    ends = [max(asked)] if asked and all(isinstance(epoch, int) for epoch in asked) else []
+    ends += [values["until"]] if values.get("until") is not None else []
+    return min(ends, default=None)
+
+
 def recorded(name: str) -> str:
     """Return why a metric is not there after every epoch ("end", "grand_full"), or ""."""
     return getattr(load(name), "RECORDED", "")

@@ -1,9 +1,10 @@
 """Which trainings an experiment wants of one metric or baseline."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -53,13 +54,13 @@ class Request:
         score: (N,) higher = harder; None for the random baseline.
         order: (N,) positions, easiest first, ties at random; of the random baseline a random order.
         labels: (N,) if the rule is to be applied inside every class, else None.
-        rng: for rules that choose at random.
+        choice: returns the generator of a choice at random, of several choices each given its name.
     """
 
     score: np.ndarray | None
     order: np.ndarray
     labels: np.ndarray | None
-    rng: np.random.Generator
+    choice: Callable[..., np.random.Generator]
 
 
 def plan(
@@ -119,7 +120,7 @@ def _request(metric: str, score: np.ndarray | None, labels: np.ndarray, balanced
         order = generator(study_seed, "random subset", seed).permutation(len(labels))
     else:
         order = select.difficulty_order(score, generator(study_seed, "ties", metric, seed))
-    return Request(score, order, labels if balanced else None, generator(study_seed, "choice", metric, seed))
+    return Request(score, order, labels if balanced else None, partial(generator, study_seed, "choice", metric, seed))
 
 
 def _subsets(
@@ -139,10 +140,10 @@ def _subsets(
         case "relabel":
             kept = np.flatnonzero(request.score == 0)
             yield flags.WITHOUT, kept
-            yield flags.AT_RANDOM, np.sort(request.rng.permutation(len(order))[: len(kept)])
+            yield flags.AT_RANDOM, np.sort(request.choice().permutation(len(order))[: len(kept)])
         case "prune_stratified" if not at_random:
             for share, cutoff in zip(pruned(settings), settings["cutoffs"], strict=True):
-                rule = (settings["strata"], cutoff, request.rng, labels)
+                rule = (settings["strata"], cutoff, request.choice(str(share)), labels)  # whatever other shares there are
                 yield share, select.stratified(request.score, 1 - exact(share), *rule)
         case _:
             for share in pruned(settings):

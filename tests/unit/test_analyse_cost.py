@@ -68,6 +68,20 @@ def test_prices_are_told_by_source_and_hold_the_recording(tmp_path):
     assert price([]) == nothing
 
 
+def test_a_metric_pays_for_what_it_reads_of_the_ensemble_alone(tmp_path):
+    ensemble = [tmp_path / "dynamics" / f"seed{seed}.h5" for seed in range(3)]
+    spent = {"seconds": 4.0, "flops": 40.0, "recording_seconds": 1.0, "recording_flops": 10.0}
+    whole = {"grand_full_seconds": 6.0, "grand_full_flops": 60.0}
+    for path in ensemble:
+        storage.write_h5(path, {"logits": np.zeros((4, 2, 2)), "grand_full_epochs": np.arange(3)}, spent | whole)
+    assert price(ensemble)["ensemble_flops"] == 3 * 50
+    assert price(ensemble, seeds=2)["ensemble_flops"] == 2 * 50
+    assert price(ensemble, epochs=2)["ensemble_flops"] == 3 * (20 + 6), "half of the epochs, three of five passes"
+    assert price(ensemble, epochs=0)["ensemble_flops"] == 3 * 2, "untrained networks: one pass"
+    assert price(ensemble, epochs=9)["ensemble_flops"] == 3 * 50
+    assert price(ensemble, whole_gradient=True)["ensemble_seconds"] == 3 * (5 + 2), "at one of the three epochs"
+
+
 def test_at_break_even_both_ways_cost_the_same():
     for found in ledger(sweeps(), SCORING).to_dict("records"):
         trainings = found["trainings_to_break_even"]

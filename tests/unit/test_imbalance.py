@@ -161,6 +161,7 @@ def test_a_wrong_label_whose_right_class_is_left_out_is_refused(derive):
 def test_sizes_and_names_are_known_before_the_data_are_there():
     counts = {"imbalance": section(counts={"newt": 2, "dog": 5}), "per_class": None}
     assert class_counts("derived", counts, None) == [2, 5]
+    assert class_counts("derived", counts, None, ["dog", "newt"]) == [5, 2], "in the order of the classes, where it is known"
     assert class_names("derived", counts, NAMES) == ["dog", "newt"]
     ratio = {"imbalance": section(ratio=8), "per_class": None}
     assert class_counts("derived", ratio, [40, 20, 20, 20]) == [40, 20, 10, 5]

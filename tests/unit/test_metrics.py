@@ -254,6 +254,24 @@ def test_fewer_epochs_than_a_metric_needs_give_it_no_order(name):
         assert np.ptp(found) == 0
 
 
+@pytest.mark.parametrize(
+    ("values", "epochs"),
+    [
+        ({}, None),
+        ({"epoch": "last"}, None),
+        ({"epoch": 2}, 2),
+        ({"epoch": 0}, 0),
+        ({"early": 1, "late": "last"}, None),
+        ({"early": 1, "late": 3}, 3),
+        ({"epoch": "last", "until": 4}, 4),
+        ({"epoch": 2, "until": 4}, 2),
+        ({"until": None}, None),
+    ],
+)
+def test_after_how_many_epochs_an_ensemble_could_have_ended(values, epochs):
+    assert metrics.last_epoch(values) == epochs
+
+
 def test_what_is_recorded_at_the_end_is_not_there_before():
     with pytest.raises(PipelineError, match="recorded after the last epoch only, not after 2"):
         score("prototype", invented().until(2))

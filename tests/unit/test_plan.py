@@ -208,6 +208,11 @@ def test_stratified_leaves_out_the_hardest_and_covers_the_rest(plan, balanced):
     assert not np.array_equal(kept(runs, 0.5, 0, balanced), kept(runs, 0.5, 1, balanced))
 
 
+def test_another_share_changes_no_stratified_subset(plan):
+    alone = plan("prune_stratified", shares=[0.5], cutoffs=[0.1])
+    assert np.array_equal(kept(alone, 0.5), kept(plan("prune_stratified"), 0.5))
+
+
 @pytest.mark.parametrize("experiment", ["score_epoch", "seeds", "transfer"])
 def test_a_score_without_any_order_is_left_out_with_a_word_where_many_scores_are_compared(plan, experiment, caplog):
     with caplog.at_level("WARNING", logger="pipeline"):

@@ -2,6 +2,7 @@
 
 import itertools
 from contextlib import ExitStack
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,7 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn import models
 from pipeline_lib.learn.embed import distance_to_class_mean, embed, gradient_norm
 from pipeline_lib.learn.feed import Data, Seeds
-from pipeline_lib.learn.record import EPOCH_CURVES, record, write
+from pipeline_lib.learn.record import EPOCH_CURVES, _Recorder, record, write
 from pipeline_lib.learn.train import build, predict, train
 
 CPU = torch.device("cpu")
@@ -173,6 +174,21 @@ def test_training_logits_of_augmented_images_make_up_the_loss():
     kept = recorded.arrays["training_logits"].astype(np.float64)
     loss = np.log1p(np.exp(kept[..., 1] - kept[..., 0])).mean(axis=1)
     assert loss == pytest.approx(recorded.trained.train_loss, rel=1e-5)
+
+
+def test_training_logits_of_an_image_that_a_sampler_repeats_are_the_mean(monkeypatch):
+    unequal = blobs(classes=2)
+    unequal = replace(unequal, train_labels=np.array([0] * 50 + [1] * 10))
+    settings, seen = recipe(balance="sampler", epochs=1), []
+    watch = _Recorder.watch
+    monkeypatch.setattr(_Recorder, "watch", lambda self, *seeing: (seen.append(seeing[1:]), watch(self, *seeing)))
+    kept = record(Data(unequal, settings, CPU), settings, SEEDS).arrays["training_logits"][0]
+    [(index, logits)] = seen
+    shown = np.bincount(index.numpy(), minlength=60)
+    assert set(shown[50:]) == {3}
+    assert np.isnan(kept[shown == 0]).all()
+    assert np.isfinite(kept[shown > 0]).all()
+    assert kept[55] == pytest.approx(logits[index == 55].numpy().mean(axis=0)[[1, 0]], rel=1e-5)
 
 
 def test_an_example_that_validates_has_no_training_logits(data):

@@ -219,16 +219,22 @@ def without_test(dataset):
 def test_the_validation_split_comes_from_the_kept_examples_only():
     settings = recipe(**PLATEAU)
     kept = np.arange(0, 70, 2)
-    [fitted], held = _hold_out([kept], settings, SEEDS)
+    [fitted], held = _hold_out([kept], settings, SEEDS, 100)
     assert len(held) == 7
     assert sorted([*fitted, *held]) == kept.tolist()
-    assert not np.array_equal(held, _hold_out([kept], settings, Seeds(0, "training", 1))[1])
-    assert len(_hold_out([kept], recipe(), SEEDS)[1]) == 0, "other schedules use every kept example"
+    assert not np.array_equal(held, _hold_out([kept], settings, Seeds(0, "training", 1), 100)[1])
+    assert len(_hold_out([kept], recipe(), SEEDS, 100)[1]) == 0, "other schedules use every kept example"
+
+
+def test_a_subset_holds_out_what_all_examples_would_as_far_as_it_is_kept():
+    settings, kept = recipe(**PLATEAU), np.arange(0, 70, 2)
+    (_, of_all), (_, of_some) = (_hold_out([each], settings, SEEDS, 100) for each in (np.arange(100), kept))
+    assert set(of_all) & set(kept) <= set(of_some)
 
 
 def test_no_epoch_trains_on_the_validation_split():
     epochs = [np.arange(0, 40), np.arange(20, 70), np.arange(0, 70)]
-    fitted, held = _hold_out(epochs, recipe(**PLATEAU), SEEDS)
+    fitted, held = _hold_out(epochs, recipe(**PLATEAU), SEEDS, 100)
     assert len(held) == 14, "a fifth of all examples that any epoch sees"
     for kept, left in zip(epochs, fitted, strict=True):
         assert left.tolist() == [example for example in kept if example not in held]

@@ -13,6 +13,21 @@ def scoring_files(dataset, experiment):
     return {metric: sources_of(dataset, metric) for metric in study.swept_metrics(dataset, experiment)}
 
 
+def scoring_uses(dataset, experiment):
+    """What of these files the scores need: metric -> arguments of `cost.price`."""
+    return {
+        metric: {"paths": files, **score_uses(metric)} for metric, files in scoring_files(dataset, experiment).items()
+    }
+
+
+def score_uses(metric):
+    if needs(metric) != "dynamics":
+        return {}
+    parameters = score_settings(metric)["parameters"]
+    whole = metric_files.recorded(score_settings(metric)["function"]) == "grand_full"
+    return {"seeds": parameters.get("seeds"), "epochs": metric_files.last_epoch(parameters), "whole_gradient": whole}
+
+
 def known_noise(dataset):
     """The names of the tables that need a twin with wrong labels; none if there is no such twin."""
     return ["noise_detection"] if study.experiments_of(dataset).label_noise.noisy else []
@@ -83,7 +98,7 @@ rule draw_cost:
         runtime=light_minutes,
     params:
         sweeps=lambda w: sweep_files(w.dataset, "prune_easiest"),
-        scoring=lambda w: scoring_files(w.dataset, "prune_easiest"),
+        scoring=lambda w: scoring_uses(w.dataset, "prune_easiest"),
         code=code("draw_cost"),
         upstream=lambda w: sweeps_lineage(w.dataset, "prune_easiest"),
         origins=lambda w, input: origins_of(input),

@@ -303,7 +303,7 @@ def examples_of(dataset):
     check_imbalance(dataset)
     section = dataset_section(dataset)
     base = examples_of(section.base) if isinstance(section, Derived) else None
-    return class_counts(source_kind(dataset), source_settings(dataset), base)
+    return class_counts(source_kind(dataset), source_settings(dataset), base, names_of(dataset))
 
 
 def check_sizes(dataset, experiment):

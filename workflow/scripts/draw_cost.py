@@ -10,7 +10,7 @@ from pipeline_lib.job import job
 
 with job(snakemake.log[0], snakemake.params.origins):
     params = snakemake.params
-    prices = [{"metric": metric, **price(files)} for metric, files in params.scoring.items()]
+    prices = [{"metric": metric, **price(**used)} for metric, used in params.scoring.items()]
     table = ledger(read_sweeps(params.sweeps), pd.DataFrame(prices, columns=["metric", *PRICES]))
     style.save(cost.draw(table, snakemake.wildcards.dataset), snakemake.output.figure)
     storage.write_csv(snakemake.output.table, table)
