@@ -7,7 +7,8 @@ seed, on the variant of the thesis: classes as they fall, equal epochs.
 
 "Some metric can do both" is judged by the metric that does best, with intervals that hold for all metrics at once
 (`simultaneous_differences`: Bonferroni, one standard deviation pooled over the metrics). Where hard examples or
-large shares are left out, only those shares count at which every class still has examples.
+large shares are left out, and wherever a metric is set beside another, only those points count at which every class still has
+examples.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ from pipeline_lib.analyse.evidence import (
     points_of,
     smallest,
     sweeps_of,
+    whole_metrics,
     whole_points,
 )
 from pipeline_lib.analyse.noise import BEHIND
@@ -97,7 +99,7 @@ def _pruned_better(tables) -> list[Part]:
 
 def _best_at(sweeps: Sweeps, free: float, better: float) -> list[Part]:
     """Almost no loss at one pruned share, and better than random at another, by the same metric."""
-    metrics = metrics_of(sweeps, THESIS_METRICS)
+    metrics = whole_metrics(sweeps, metrics_of(sweeps, THESIS_METRICS), [free, better])
     lossless = {metric: (at(sweeps, metric, free), at(sweeps, "full")) for metric in metrics}
     gains = {metric: (at(sweeps, metric, better), at(sweeps, "random", better)) for metric in metrics}
     return best_of(
@@ -118,9 +120,9 @@ def _pruned_too_much(tables) -> list[Part]:
 def _harder_is_better(tables) -> list[Part]:
     sweeps = sweeps_of(tables, "sliding_window")
     metrics = metrics_of(sweeps, THESIS_METRICS)
-    easiest = min(points_of(sweeps, metrics), default=MIDDLE)
+    easiest = min(whole_points(sweeps, metrics), default=MIDDLE)
     if easiest >= MIDDLE:
-        raise UntestedError(f"no window before {MIDDLE} was swept")
+        raise UntestedError(f"no window before {MIDDLE} was swept with examples of every class left")
     what = f"window at {MIDDLE:.0%} less window at {easiest:.0%}, mean of {len(metrics)} metrics"
     rise = difference(mean(sweeps, metrics, [MIDDLE]), mean(sweeps, metrics, [easiest]), what)
     return [rise, _fall(sweeps, "")]
@@ -129,9 +131,9 @@ def _harder_is_better(tables) -> list[Part]:
 def _fall(sweeps: Sweeps, where: str) -> Part:
     """Whether el2n and pred_sum fall with the hardest windows."""
     metrics = metrics_of(sweeps, NOISE_FINDERS)
-    last = max(points_of(sweeps, metrics), default=MIDDLE)
+    last = max(whole_points(sweeps, metrics), default=MIDDLE)
     if last <= MIDDLE:
-        raise UntestedError(f"no window after {MIDDLE} was swept")
+        raise UntestedError(f"no window after {MIDDLE} was swept with examples of every class left")
     what = f"window at {MIDDLE:.0%} less window at {last:.0%}{where}, mean of {one_of(metrics)}"
     return difference(mean(sweeps, metrics, [MIDDLE]), mean(sweeps, metrics, [last]), what)
 
@@ -212,8 +214,8 @@ def _km_works(tables) -> list[Part]:
 
 
 def _thesis_shares(sweeps: Sweeps, metrics: list[str]) -> list[float]:
-    """Return the shares that the thesis left out, as far as they were swept."""
-    return [point for point in points_of(sweeps, metrics) if point in area.SHARES]
+    """Return the shares that the thesis left out, as far as they were swept and left an example of every class."""
+    return [point for point in whole_points(sweeps, metrics) if point in area.SHARES]
 
 
 def _known_early(tables) -> list[Part]:

@@ -137,6 +137,16 @@ def whole_points(sweeps: Sweeps, metrics: Sequence[str]) -> list[float]:
     return [point for point in points_of(sweeps, metrics) if point not in gone]
 
 
+def whole_metrics(sweeps: Sweeps, metrics: Sequence[str], points: Sequence[float]) -> list[str]:
+    """Return the metrics that leave an example of every class at all of these points."""
+    whole = [metric for metric in metrics if set(points) & set(points_of(sweeps, [metric])) <= set(whole_points(sweeps, [metric]))]
+    if not whole:
+        raise UntestedError(
+            f"by {one_of(metrics)} a class has no example left at {one_of(f'{point:g}' for point in sorted(set(points)))}"
+        )
+    return whole
+
+
 def _points_without_a_class(runs: pd.DataFrame, full: pd.DataFrame | None) -> set[float]:
     """Return the points where a class has no example left in some run, but has in the trainings on all data."""
     runs = runs[~runs["balanced"] & (runs["budget"] == "epochs")]

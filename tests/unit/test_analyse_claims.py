@@ -136,6 +136,17 @@ def test_shares_at_which_a_class_is_gone_do_not_count():
     assert "50% of the hardest" in row("hard ones are needed", prune_hardest=without_a_class(FALLING, 0.7, 0.9))["computed"]
     gone = row("hard ones are needed", prune_hardest=without_a_class(FALLING, 0.5, 0.7, 0.9))
     assert "no pruned share from 0.5 was swept with examples of every class left" in gone["computed"]
+    half = row("half is enough", prune_easiest=without_a_class(THE_THESIS, 0.5, metric="el2n"))
+    assert half["verdict"] == "supported"
+    assert "std (best of 5)" in half["computed"], "el2n, the best of six, does not count"
+    everywhere = row("half is enough", prune_easiest=without_a_class(THE_THESIS, 0.5, metric="random"))
+    assert everywhere["computed"].endswith("a class has no example left at 0.5")
+    km = row("no labels needed", prune_easiest=without_a_class(THE_THESIS, 0.7, metric="km"))
+    assert "mean over 4 pruned shares" in km["computed"], "of five"
+    last = windows({0: 0.7, 0.5: 0.9, 0.6: 0.8}) | {"full": full(*(0.8 + OF_SEED))}
+    assert verdict("harder is better", sliding_window=without_a_class(last)) == "supported"
+    gone = row("harder is better", sliding_window=without_a_class(last, 0.6, metric="el2n"))
+    assert gone["computed"] == "no window after 0.5 was swept with examples of every class left"
     random = without_a_class(FALLING, 0.9, metric="random")
     assert "70% of the hardest" in row("hard ones are needed", prune_hardest=random)["computed"]
     assert verdict("not too much", prune_easiest=without_a_class(THE_THESIS, 0.7)) == "not tested"
