@@ -131,15 +131,21 @@ class Dynamics:
                 total += self.probabilities(seed, epoch)
         return total / (len(self.seeds) * len(epochs))
 
-    def label_probabilities(self, seed: int) -> np.ndarray:
-        """Return (T, N) float64 probability of the label after every epoch."""
-        rows, chosen = np.arange(self.examples), np.empty((self.epochs, self.examples))
+    def label_misses(self, seed: int) -> np.ndarray:
+        """Return (T, N) float64, 1 - the label's probability after every epoch.
+
+        It is made of the other classes' odds, so what is next to 0 keeps its digits: of a well-learned example, 1 less its
+        probability in single precision would be 0.
+        """
+        rows, missed = np.arange(self.examples), np.empty((self.epochs, self.examples))
         for epoch in range(self.epochs):
             z = self.logits(seed, epoch)
             z -= z[rows, self.labels][:, None]
-            with np.errstate(over="ignore"):  # odds beyond all numbers: the probability is 0
-                chosen[epoch] = 1 / np.exp(z, out=z).sum(axis=1)
-        return chosen
+            with np.errstate(over="ignore", divide="ignore"):  # odds beyond all numbers, and none
+                np.exp(z, out=z)
+                z[rows, self.labels] = 0
+                missed[epoch] = 1 / (1 + 1 / z.sum(axis=1).astype(np.float64))
+        return missed
 
     def grand(self, seed: int, epochs: int) -> np.ndarray:
         """Return (N,) float32 norm of the last layer's gradient after so many epochs; 0: before the first step."""

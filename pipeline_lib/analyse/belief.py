@@ -27,8 +27,8 @@ def cartography(dynamics: Dynamics) -> pd.DataFrame:
     """
     total = np.zeros((3, dynamics.examples))
     for seed in dynamics.seeds:
-        p = dynamics.label_probabilities(seed)
-        total += p.mean(axis=0), p.std(axis=0), dynamics.correct(seed).mean(axis=0)
+        missed = dynamics.label_misses(seed)
+        total += 1 - missed.mean(axis=0), missed.std(axis=0), dynamics.correct(seed).mean(axis=0)
     means = dict(zip(("confidence", "variability", "correctness"), total / len(dynamics.seeds), strict=True))
     return pd.DataFrame({"index": np.arange(dynamics.examples), **means})
 

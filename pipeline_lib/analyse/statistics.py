@@ -76,8 +76,9 @@ def simultaneous_differences(pairs: Mapping[str, tuple[pd.Series, pd.Series]]) -
     The standard deviation over seeds is pooled: the root of the mean square of all differences less their metric's mean, with
     metrics x (runs - 1) degrees of freedom. Three seeds alone leave two, and a Bonferroni interval on two decides nothing.
     Pooling supposes that all metrics scatter alike, and counts what one seed does to all of them (their common baseline) once
-    for each; in simulations where one metric scatters three times as much as another, or the baseline three times as much as
-    both, the largest difference still lay between the largest low and the largest high end in 94% of the cases or more.
+    for each. In simulations of six metrics whose baseline scatters three times as much as they do, all intervals held at once in
+    90% of the cases with three seeds and in 87% with two, and the largest difference lay between the largest low and the largest
+    high end in 94 and 92%.
 
     Args:
         pairs: metric -> two columns of numbers by training seed, to be subtracted.

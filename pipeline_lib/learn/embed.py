@@ -49,8 +49,9 @@ def gradient_norm(logits: torch.Tensor, features: torch.Tensor, labels: torch.Te
 
     Source: Paul, Ganguli, Dziugaite 2021 (GraNd), for the last layer alone.
     """
-    error = logits.softmax(dim=1)
-    error[torch.arange(len(labels), device=labels.device), labels] -= 1
+    error, rows = logits.softmax(dim=1), torch.arange(len(labels), device=labels.device)
+    error[rows, labels] = 0
+    error[rows, labels] = -error.sum(dim=1)  # p - 1, with the digits that it would lose next to 0
     return error.norm(dim=1) * (1 + features.square().sum(dim=1)).sqrt()
 
 

@@ -24,5 +24,5 @@ def score(dynamics) -> np.ndarray:
     """
     total = np.zeros(dynamics.examples)
     for seed in dynamics.seeds:
-        total += 1 - dynamics.label_probabilities(seed).mean(axis=0)
+        total += dynamics.label_misses(seed).mean(axis=0)
     return total / len(dynamics.seeds)

@@ -44,7 +44,7 @@ def score(dynamics, *, window=5) -> np.ndarray:
         )
     total, windows = np.zeros(dynamics.examples), dynamics.epochs - window + 1
     for seed in dynamics.seeds:
-        p = dynamics.label_probabilities(seed)
+        missed = dynamics.label_misses(seed)  # spreads as the label's probability does
         for begin in range(windows):
-            total += p[begin : begin + window].std(axis=0, ddof=1)
+            total += missed[begin : begin + window].std(axis=0, ddof=1)
     return total / (len(dynamics.seeds) * windows)

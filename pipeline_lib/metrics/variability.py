@@ -30,4 +30,4 @@ def score(dynamics) -> np.ndarray:
     """
     if dynamics.epochs < 2:
         raise PipelineError("metric variability needs at least 2 recorded epochs; raise `ensemble.epochs` in config.yaml")
-    return np.mean([dynamics.label_probabilities(seed).std(axis=0) for seed in dynamics.seeds], axis=0)
+    return np.mean([dynamics.label_misses(seed).std(axis=0) for seed in dynamics.seeds], axis=0)

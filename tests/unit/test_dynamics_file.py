@@ -90,7 +90,7 @@ def test_probabilities_of_the_label_and_their_mean():
     read = Dynamics([recorded(0), recorded(1)], LABELS)
     everything = np.array([[read.probabilities(seed, epoch) for epoch in range(EPOCHS)] for seed in range(2)])
     rows = np.arange(EXAMPLES)
-    assert read.label_probabilities(1) == pytest.approx(everything[1][:, rows, LABELS], rel=1e-6)
+    assert read.label_misses(1) == pytest.approx(1 - everything[1][:, rows, LABELS].astype(np.float64), rel=1e-5, abs=1e-6)
     assert read.mean_probabilities() == pytest.approx(everything.mean(axis=(0, 1)))
     assert read.mean_probabilities([2]) == pytest.approx(everything[:, 2].mean(axis=0))
     assert read.mean_probabilities(iter([0, 2])) == pytest.approx(everything[:, [0, 2]].mean(axis=(0, 1)))
@@ -257,6 +257,6 @@ def test_every_finite_half_becomes_the_same_number():
 def test_a_label_that_no_model_believes_in_has_probability_zero_and_warns_nobody(recwarn):
     seed = recorded(0) | {"logits": np.full((1, 2, 3), -60_000, dtype=np.float16)}
     seed["logits"][0, :, 0] = 60_000
-    found = Dynamics([seed], np.array([1, 0])).label_probabilities(0)
-    assert found.tolist() == [[0, 1]]
+    found = Dynamics([seed], np.array([1, 0])).label_misses(0)
+    assert found.tolist() == [[1, 0]]
     assert not recwarn.list

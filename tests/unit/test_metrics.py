@@ -272,6 +272,18 @@ def test_after_how_many_epochs_an_ensemble_could_have_ended(values, epochs):
     assert metrics.last_epoch(values) == epochs
 
 
+@pytest.mark.parametrize("name", ["confidence", "el2n"])
+def test_well_learned_examples_keep_their_order(name):
+    """In single precision 1 - p is 0 from a margin of 17 on."""
+    margins = np.linspace(10, 40, 300)
+    logits = np.zeros((1, 1, 300, 3))
+    logits[0, 0, :, 1] = margins
+    found = score(name, of_logits(logits, np.ones(300, dtype=int)))
+    odds = 2 * np.exp(-margins)
+    exact = odds / (1 + odds) * (1 if name == "confidence" else np.sqrt(1.5))  # two equal errors and their sum
+    assert found == pytest.approx(exact, rel=1e-5)
+
+
 def test_what_is_recorded_at_the_end_is_not_there_before():
     with pytest.raises(PipelineError, match="recorded after the last epoch only, not after 2"):
         score("prototype", invented().until(2))

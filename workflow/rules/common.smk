@@ -135,6 +135,10 @@ def ensemble_seeds(dataset):
     return range(study.ensemble_of(dataset).seeds)
 
 
+# what a finished run is the result of; how it was chosen is told by the subset alone
+TRAINING_CODE = fingerprint.code("pipeline_lib.learn.train", "pipeline_lib.prune.validate")
+
+
 @functools.cache
 def code(script, *modules):
     """Fingerprint of a rule's script, what it imports, and the modules that it loads by name."""

@@ -21,7 +21,7 @@ rule sweep:
         variants=lambda w: sweep_variants(w.dataset, w.experiment, w.metric),
         study_seed=study.seed,
         runs=lambda w: f"results/{w.dataset}/runs",
-        training_code=fingerprint.code("pipeline_lib.learn.train"),
+        training_code=TRAINING_CODE,
         code=code("sweep"),
         upstream=lambda w: lineages(sweep_sources(w.dataset, w.experiment, w.metric)),
         origin=lambda w: sweep_step(w.dataset, w.experiment, w.metric).origin,
