@@ -146,6 +146,9 @@ def _check_relabel(study: "Study", name: str) -> None:
             raise ValueError(f"{key}: {kind} should have `base: {name}` and `flip_labels:`")
         if study.datasets[kind].recipes.threshold is None:
             raise ValueError(f"{key}: {kind} should name a recipe under `recipes.threshold`")
+        first = experiments.label_noise.kinds[0]
+        if study.datasets[kind].recipes != study.datasets[first].recipes:
+            raise ValueError(f"{key}: {kind} should have the recipes of {first}: only the wrong labels may differ")
     by = experiments.relabel.by if experiments.relabel else []
     if "threshold" in by and study.datasets[name].recipes.threshold is None:
         raise ValueError(f"{where}.experiments.relabel.by: threshold needs a recipe under {where}.recipes.threshold")

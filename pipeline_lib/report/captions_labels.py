@@ -21,7 +21,8 @@ CAPTIONS = {
         "The same images with wrong labels of several kinds: moved to any other class, or each class to the next (pair flips), "
         "in growing shares. Precision is the share of the flagged labels that are wrong, recall the share of the wrong labels "
         "that are flagged, F1 their harmonic mean. The learned cut-off needs no number to be chosen; the fixed rule flags where "
-        "another class is several times as probable. The AUROC of the scores needs no cut-off.",
+        "another class is several times as probable. The AUROC of the scores needs no cut-off. Of every ensemble as many members "
+        "count as the smallest has.",
         "Across: data sets. Up: precision, recall, F1, AUROC.",
         behind.flagged,
     ),

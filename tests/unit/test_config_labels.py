@@ -104,6 +104,11 @@ def test_kinds_of_wrong_labels_must_be_of_this_data_set_and_have_a_cut_off():
     assert complaints(study(kinds=["noisy", "local"])) == [f"{key}.1: local should have `base: digits` and `flip_labels:`"]
     without = study(threshold=None, kinds=["noisy"])
     assert complaints(without) == [f"{key}.0: noisy should name a recipe under `recipes.threshold`"]
+    other = study(kinds=["noisy", "noisier"])
+    noisy = other["datasets"]["noisy"]
+    recipes = noisy["recipes"] | {"scoring": noisy["recipes"]["threshold"]}
+    other["datasets"]["noisier"] = noisy | {"recipes": recipes, "experiments": {}}
+    assert complaints(other) == [f"{key}.1: noisier should have the recipes of noisy: only the wrong labels may differ"]
 
 
 @pytest.mark.parametrize(

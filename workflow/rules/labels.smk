@@ -61,7 +61,6 @@ def noise_kinds(dataset):
         kind: {
             "dataset": f"data/{kind}/dataset.h5",
             "votes": f"results/{kind}/threshold_votes.csv",
-            "belief": f"results/{kind}/belief.csv",
             "dynamics": ensemble_files(kind),
         }
         for kind in kinds
@@ -70,13 +69,11 @@ def noise_kinds(dataset):
 
 def noise_kind_inputs(wildcards):
     kinds = noise_kinds(wildcards.dataset).values()
-    return [path for files in kinds for path in (files["dataset"], files["votes"], files["belief"], *files["dynamics"])]
+    return [path for files in kinds for path in (files["dataset"], files["votes"], *files["dynamics"])]
 
 
 def noise_kinds_lineage(dataset):
-    return [
-        [votes_step(kind).lineage, belief_step(kind).lineage, ensemble_lineage(kind)] for kind in noise_kinds(dataset)
-    ]
+    return [[votes_step(kind).lineage, ensemble_lineage(kind)] for kind in noise_kinds(dataset)]
 
 
 rule train_threshold:
