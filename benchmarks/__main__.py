@@ -25,7 +25,6 @@ GROUPS = (
     *(TRAINING, STEPS, LOADER, THESIS, SCORES, SCORES_CIFAR100, FEATURES, CLUSTERS, GRADIENTS),
     *(ENSEMBLE, UNCHANGED, FROM_NOTHING, PEAK),
 )
-BUSY = 0.5  # load from which another program takes part in the measurement
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -70,7 +69,7 @@ def main() -> int:
     """Run the program and return its exit status."""
     options = parse()
     load = machine.load()
-    if load > BUSY:
+    if load > report.BUSY:
         print(f"warning: this machine is busy (load {load:.1f}); the figures will be off", file=sys.stderr)
     run = report.Run(
         date=datetime.date.today().isoformat(),

@@ -114,11 +114,13 @@ def side_by_side() -> Iterator[None]:
         for path in ours.values():
             Path(path).mkdir()
         os.environ.update(ours)
-        subprocess.run([MPS, "-d"], check=True)
         try:
-            yield
+            subprocess.run([MPS, "-d"], check=True)
+            try:
+                yield
+            finally:
+                subprocess.run([MPS], input="quit\n", text=True, check=True)
         finally:
-            subprocess.run([MPS], input="quit\n", text=True, check=True)
             for name in ours:
                 del os.environ[name]
 

@@ -12,6 +12,7 @@ DOCUMENT, HISTORY = Path("docs/performance.md"), Path("benchmarks/history.csv")
 NOT_YET = "not yet measured"
 FINDINGS = Path(__file__).with_name("findings.md")  # what was tried, and what follows from the figures; written by hand
 QUICK, FULL = "quick", "full"
+BUSY = 0.5  # load from which another program takes part in the measurement
 INTRODUCTION = """\
 # Performance
 
@@ -146,4 +147,5 @@ def _own_words(group: Group) -> list[str]:
 def _describe(run: Run) -> str:
     trial = " A trial with small sizes: its figures say nothing." if run.sizes == QUICK else ""
     commit = f", commit `{run.commit}`" if run.commit else ""
-    return f"{run.date}{commit}: {run.machine}. {run.versions}. Load before the run: {run.load}.{trial}"
+    busy = " Something else was running or just over." if float(run.load) > BUSY else ""
+    return f"{run.date}{commit}: {run.machine}. {run.versions}. Load before the run: {run.load}.{busy}{trial}"

@@ -48,7 +48,7 @@ def dtype(device: torch.device, precision: str) -> torch.dtype:
     Args:
         device: where.
         precision: "float32", "bfloat16", or "auto": bfloat16 on a GPU that computes in it, else float32. Not on a CPU, where
-            even with AVX-512 BF16 it need not be faster: `make bench` says whether it is.
+            a result would depend on its kind: with AVX-512 BF16 it is faster, without it slower (`make bench`).
     """
     native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.bfloat16 if precision == "bfloat16" or (precision == "auto" and native) else torch.float32

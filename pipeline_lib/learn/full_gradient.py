@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.learn.augment import Images
-from pipeline_lib.learn.device import autocast
+from pipeline_lib.learn.device import autocast, in_halves
 
 # what a chunk may hold (chosen): enough for 16 images of 32x32 in a ResNet-18, more were no faster; on a GPU for hundreds
 CHUNK_BYTES = {"cpu": 2**29, "cuda": 2**32}
@@ -45,7 +45,8 @@ def gradient_norms(
         labels: (N,) int64.
         layers: "all", or patterns of module names such as "fc" or "layer4.*".
         precision: of the products, "float32" or "bfloat16"; sums are in single precision.
-        chunk: examples at a time; None: as many as `CHUNK_BYTES` hold. It changes nothing but memory and time.
+        chunk: examples at a time, or their halves where a GPU's memory is too full; None: as many as `CHUNK_BYTES` hold. It changes
+            nothing but memory and time.
 
     Returns:
         (N,) float32, 0 or more, on the model's device.
@@ -60,8 +61,12 @@ def gradient_norms(
     for parameter in trainable:
         parameter.requires_grad_(False)
     try:
+
+        def squares(rows: torch.Tensor) -> torch.Tensor:
+            return _squares(model, chosen, images.clean(rows), labels[rows], precision)
+
         parts = torch.arange(images.examples, device=images.device).split(chunk)
-        return torch.cat([_squares(model, chosen, images.clean(part), labels[part], precision).sqrt() for part in parts])
+        return torch.cat([in_halves(squares, part, []).sqrt() for part in parts])
     finally:
         for parameter in trainable:
             parameter.requires_grad_(True)

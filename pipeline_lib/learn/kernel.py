@@ -15,6 +15,7 @@ classes, not its trace over classes.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -118,7 +119,8 @@ def gram(model: nn.Module, images: Images, index: torch.Tensor, part_bytes: int 
         model: any network of ours; left in evaluation mode.
         images: on the model's device.
         index: (M,) int64 positions.
-        part_bytes: of the gradients in one part, of one example at least; None: `GRADIENT_BYTES`.
+        part_bytes: of the gradients in one part, of one example at least; None: `GRADIENT_BYTES`. Where a GPU's memory is too full
+            for that, parts are smaller.
 
     Returns:
         (M * classes, M * classes) float32, rows ordered by example, then class.
@@ -127,7 +129,15 @@ def gram(model: nn.Module, images: Images, index: torch.Tensor, part_bytes: int 
     weights = sum(weight.numel() for weight in model.parameters())
     part_bytes = GRADIENT_BYTES[images.device.type] if part_bytes is None else part_bytes
     size = max(1, part_bytes // (4 * weights * model.fc.out_features))
-    parts = index.split(size)
+    try:
+        return _gram(model, images, index.split(size))
+    except torch.OutOfMemoryError:
+        if size == 1:
+            raise
+    return gram(model, images, index, part_bytes // 4)
+
+
+def _gram(model: nn.Module, images: Images, parts: Sequence[torch.Tensor]) -> torch.Tensor:
     rows = [[None] * len(parts) for _ in parts]
     for first, part in enumerate(parts):
         left = gradients(model, images.clean(part))

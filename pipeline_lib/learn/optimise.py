@@ -87,5 +87,9 @@ class Optimiser:
                 nesterov=settings.nesterov,
                 maximize=False,
             )
+        self.drop()
+
+    def drop(self) -> None:
+        """Drop the gradients."""
         for parameter in self._parameters:
             parameter.grad = None

@@ -1,10 +1,12 @@
 """On a GPU, the launches of a step are recorded once and replayed: a CUDA graph."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
+log = logging.getLogger("pipeline")
 WARM_UP = 3  # calls before one is recorded: libraries set themselves up, kernels are compiled
 
 
@@ -26,13 +28,16 @@ class Replay:
             neither wait for the GPU nor decide by what is computed there. All else that it looks at (a mode, a hook, a number)
             is as it was when it was recorded.
 
-    A recording holds the memory of a call; that of the calls before it is in PyTorch's hands. A GPU needs up to twice a step's.
+        undo: takes back what a call that ended early may have left behind.
+
+    A recording holds the memory of a call; that of the calls before it is in PyTorch's hands. A GPU needs up to twice a step's;
+    where it has no room for that, calls of these shapes are made as they are.
     """
 
-    def __init__(self, function: Callable[..., tuple[torch.Tensor, ...]]):
-        self._function = function
+    def __init__(self, function: Callable[..., tuple[torch.Tensor, ...]], undo: Callable[[], object] = lambda: None):
+        self._function, self._undo = function, undo
         self._calls: dict[tuple, int] = {}
-        self._recorded: dict[tuple, _Recorded] = {}
+        self._recorded: dict[tuple, _Recorded | None] = {}
         self._pool = None
 
     def __call__(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -44,12 +49,23 @@ class Replay:
             calls = self._calls[kind] = self._calls.get(kind, 0) + 1
             if calls <= WARM_UP:
                 return self._function(*tensors)
-            self._recorded[kind] = self._record(tensors)
+            self._recorded[kind] = self._record_if_it_fits(tensors)
         recorded = self._recorded[kind]
+        if recorded is None:
+            return self._function(*tensors)
         for mine, theirs in zip(recorded.inputs, tensors, strict=True):
             mine.copy_(theirs)
         recorded.graph.replay()
         return tuple(output.clone() for output in recorded.outputs)
+
+    def _record_if_it_fits(self, tensors: tuple[torch.Tensor, ...]) -> _Recorded | None:
+        try:
+            return self._record(tensors)
+        except torch.OutOfMemoryError:
+            words = "the GPU has no room to record a step of %d images: its operations are launched one by one, which is slower"
+            log.warning(words, len(tensors[0]))
+        self._undo()
+        return None
 
     def _record(self, tensors: tuple[torch.Tensor, ...]) -> _Recorded:
         """Record one call; nothing is computed."""

@@ -25,7 +25,8 @@ class Step:
     def __init__(self, model: nn.Module, optimiser: Optimiser, recipe: Recipe, loss_of: losses.Loss | None = None):
         self._optimiser = optimiser
         # no method of this object: the two would keep each other, and a recorded step's memory, until Python looks for such pairs
-        self._replay = Replay(partial(launched, model, optimiser, recipe.precision, loss_of or losses.plain(recipe)))
+        step = partial(launched, model, optimiser, recipe.precision, loss_of or losses.plain(recipe))
+        self._replay = Replay(step, optimiser.drop)
 
     def __call__(self, rate: float, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Take one step at a learning rate.

@@ -132,7 +132,7 @@ class _Run:
         self._flops = per_image(network, channels, height)
         self.network = network.to(device, memory_format=torch.channels_last)
         self.optimiser = Optimiser(self.network, Adam(name="adam", weight_decay=settings.weight_decay))
-        self._step = Replay(partial(_step, self.network, SwaVLoss(), self.optimiser))
+        self._step = Replay(partial(_step, self.network, SwaVLoss(), self.optimiser), self.optimiser.drop)
         self._orders = generator(study_seed, "swav order")
         self._draws = torch.Generator().manual_seed(derive_seed(study_seed, "swav views"))
         self._batch = min(settings.batch, max(SMALLEST_BATCH, examples // FEWEST_STEPS))
@@ -237,11 +237,14 @@ def knn(bank: torch.Tensor, queries: torch.Tensor, labels: torch.Tensor, truth: 
         neighbours: how many vote, each with weight exp(cosine / 0.1).
     """
     bank, queries = nn.functional.normalize(bank), nn.functional.normalize(queries)
-    votes = torch.zeros(len(queries), int(labels.max()) + 1, device=bank.device)
-    for part, its_votes in zip(queries.split(FORWARD), votes.split(FORWARD), strict=True):
+    predicted = []
+    for part in queries.split(FORWARD):
         similarity, nearest = (part @ bank.T).topk(min(neighbours, len(bank)), dim=1)
-        its_votes.scatter_add_(1, labels[nearest], (similarity / KNN_TEMPERATURE).exp())
-    return (votes.argmax(dim=1) == truth).double().mean().item()
+        weights, voters = (similarity / KNN_TEMPERATURE).exp(), labels[nearest]
+        # one class at a time: adding up by index would sum in another order on every run on a GPU
+        votes = [(weights * (voters == label)).sum(dim=1) for label in range(int(labels.max()) + 1)]
+        predicted.append(torch.stack(votes, dim=1).argmax(dim=1))
+    return (torch.cat(predicted) == truth).double().mean().item()
 
 
 def _step(network, criterion, optimiser: Optimiser, both: torch.Tensor, rate: float | torch.Tensor) -> tuple[torch.Tensor]:

@@ -57,9 +57,9 @@ def recorded(monkeypatch):
     return kinds
 
 
-def trained(stripes, settings: Recipe, where: torch.device, epochs: int = 2) -> torch.Tensor:
+def trained(stripes, settings: Recipe, where: torch.device, epochs: int = 2, kept: int = 600) -> torch.Tensor:
     """All weights after a training."""
-    done = train.train(Data(stripes, settings, where), np.arange(600), settings.model_copy(update={"epochs": epochs}), SEEDS)
+    done = train.train(Data(stripes, settings, where), np.arange(kept), settings.model_copy(update={"epochs": epochs}), SEEDS)
     return torch.cat([weight.detach().flatten() for weight in done.model.parameters()]).cpu()
 
 
@@ -101,6 +101,15 @@ def test_equal_seeds_give_equal_bits_and_a_replay_those_of_the_launches(gpu, str
     monkeypatch.setattr(replay, "WARM_UP", 10**9)
     assert torch.equal(first, trained(stripes, settings, gpu))
     assert recorded == [60, 60]
+
+
+def test_batches_of_two_sizes_share_their_memory_and_spoil_nothing(gpu, stripes, recorded, monkeypatch):
+    """Two recordings with one pool, replayed in turn, and clean passes over a validation split between the epochs."""
+    settings = recipe(schedule={"name": "plateau", "validation": 0.1})
+    first = trained(stripes, settings, gpu, epochs=3, kept=595)
+    assert sorted(recorded) == [59, 60]
+    monkeypatch.setattr(replay, "WARM_UP", 10**9)
+    assert torch.equal(first, trained(stripes, settings, gpu, epochs=3, kept=595))
 
 
 def test_every_process_ends_with_the_same_weights(gpu):

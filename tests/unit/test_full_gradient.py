@@ -161,3 +161,18 @@ def test_a_pattern_that_names_no_layer_is_refused():
 def test_a_layer_whose_gradient_is_not_known_is_refused(strange):
     with pytest.raises(PipelineError, match="grand_full: the layer 0 is .* known for linear layers, convolutions, batch norm"):
         chosen_layers(nn.Sequential(strange, nn.ReLU()), "all")
+
+
+def test_a_chunk_that_a_gpu_has_no_room_for_is_halved(monkeypatch):
+    model, images, labels = network(), images_for(), LABELS
+    expected, sizes, squares = gradient_norms(model, images, labels), [], full_gradient._squares
+
+    def cramped(model, layers, batch, *rest):
+        sizes.append(len(batch))
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return squares(model, layers, batch, *rest)
+
+    monkeypatch.setattr(full_gradient, "_squares", cramped)
+    assert gradient_norms(model, images, labels) == pytest.approx(expected, rel=1e-5)
+    assert sizes == [7, 4, 2, 2, 3, 2, 1]

@@ -143,3 +143,19 @@ def test_an_interrupted_training_goes_on_with_its_kernels(data, tmp_path, monkey
     monkeypatch.setattr(kernel, "gram", gram)
     resumed = turn(data, recipe(), SEEDS, [0, 1, 3], groups, Checkpoint(path, "x", 0))
     np.testing.assert_array_equal(resumed.velocity, whole.velocity)
+
+
+def test_a_part_that_a_gpu_has_no_room_for_is_made_smaller(data, monkeypatch):
+    model = build(data, recipe(), SEEDS)
+    expected, compute, sizes = gram(model, data.train, FEW), kernel.gradients, []
+
+    def cramped(model, batch):
+        sizes.append(len(batch))
+        if len(batch) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return compute(model, batch)
+
+    monkeypatch.setattr(kernel, "gradients", cramped)
+    assert gram(model, data.train, FEW) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    assert sizes[0] == 4
+    assert 1 in sizes

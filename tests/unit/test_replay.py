@@ -66,6 +66,24 @@ def test_another_rate_reaches_a_recorded_step(monkeypatch):
     assert found == list(range(8))
 
 
+def test_a_step_that_there_is_no_room_to_record_goes_on_as_it_is(monkeypatch, caplog):
+    replays, _ = replayed(lambda x: (2 * x,), monkeypatch)
+    undone, record = [], Replay._record
+
+    def full(self, tensors):
+        if len(tensors[0]) == 5:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return record(self, tensors)
+
+    monkeypatch.setattr(Replay, "_record", full)
+    replays._undo = lambda: undone.append(len(undone))
+    with caplog.at_level("WARNING", logger="pipeline"):
+        found = [replays(torch.full((size,), 1.0))[0].tolist() for _ in range(3 * WARM_UP) for size in (5, 4)]
+    assert found == [[2.0] * 5, [2.0] * 4] * 3 * WARM_UP
+    assert undone == [0], "tried once"
+    assert caplog.text.count("no room to record a step of 5 images") == 1
+
+
 def test_on_a_cpu_the_function_is_called(monkeypatch):
     monkeypatch.setattr(Replay, "_record", lambda *_: 1 / 0)
     result = torch.ones(2)

@@ -6,6 +6,7 @@
 #   upstream  the same of everything before it, so an edit reaches its consumers even if a run is interrupted between
 import contextlib
 import functools
+import importlib.util
 import json
 import math
 import os
@@ -97,6 +98,16 @@ IMPORTED_BY_JOBS = (
 
 def gpu_wanted(wildcards):
     return int(DEVICE == "gpu")
+
+
+@functools.cache
+def gpu_for_kmeans():
+    """1 if k-means will compute on a GPU, so that it does not keep trainings from one that it does not use."""
+    if DEVICE == "cpu" or importlib.util.find_spec("faiss") is None:  # not here: an environment of its own will have it
+        return gpu_wanted(None)
+    import faiss
+
+    return int(hasattr(faiss, "StandardGpuResources"))
 
 
 # for sites that deploy with `--sdm conda`; otherwise every job runs in the environment of Snakemake itself
