@@ -14,9 +14,10 @@ from benchmarks import inputs, machine
 from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
 from benchmarks.training import fresh, resident_batch
 from pipeline_lib.config import Recipe
-from pipeline_lib.learn import device
+from pipeline_lib.learn import device, losses, norm
 from pipeline_lib.learn.feed import Data
-from pipeline_lib.learn.step import Step
+from pipeline_lib.learn.replay import WARM_UP
+from pipeline_lib.learn.step import Step, launched
 
 HOW = (
     "Images per second of the pipeline's step on one resident batch, and of the same step computed in another way: same process, "
@@ -37,7 +38,16 @@ COMPILED_ROWS = (
     Row("compiled_digits_cpu", "Steps of `small_digits`, compiled / as they are", "x", "", COMPILED),
 )
 BFLOAT_ROW = Row("bfloat16_small_cpu", "Steps of `small`, bfloat16 / float32", "x", "", BFLOAT, "a CPU with bfloat16 arithmetic")
-GPU_ROW = Row("compiled_resnet18_gpu", "Steps of `resnet18`, compiled / as they are, GPU", "x", "", COMPILED, "a GPU")
+ABREAST = "Each in a stream of its own, asked for in turn by one Python thread; images/s of both over those of one."
+GPU_ROWS = (
+    Row("compiled_resnet18_gpu", "Steps of `resnet18`, compiled / as they are, GPU", "x", "", COMPILED, "a GPU"),
+    Row("replayed_resnet18_gpu", "Steps of `resnet18`, replayed / launched one by one, GPU", "x", needs="a GPU"),
+    Row("kernels_resnet18_gpu", "Steps of `resnet18`, our kernels / PyTorch's, GPU", "x", "", "Both replayed.", "a GPU"),
+)
+ABREAST_ROWS = (
+    Row("abreast_resnet18_gpu", "Two trainings side by side / one, recipe `resnet18`, GPU", "x", "", ABREAST, "a GPU"),
+    Row("abreast_resnet32_gpu", "Two trainings side by side / one, recipe `resnet32_threshold`, GPU", "x", "", ABREAST, "a GPU"),
+)
 
 
 @dataclass(frozen=True)
@@ -66,10 +76,14 @@ def measure(quick: bool) -> Iterator[Result]:
         yield compare(BFLOAT_ROW, cases[0], cpu, bfloat16)
     else:
         yield from skipped([BFLOAT_ROW])
-    if torch.cuda.is_available():
-        yield compare(GPU_ROW, Case("resnet18", 3, 32, *((5, 2) if quick else (100, 7))), device.choose("cuda"), compiled)
-    else:
-        yield from skipped([GPU_ROW])
+    if not torch.cuda.is_available():
+        yield from skipped([*GPU_ROWS, *ABREAST_ROWS])
+        return
+    gpu, sizes = device.choose("cuda"), (5, 2) if quick else (100, 7)
+    for row, other in zip(GPU_ROWS, (compiled, launched_singly, without_kernels), strict=True):
+        yield compare(row, Case("resnet18", 3, 32, *sizes), gpu, other, ours_first=other is not compiled)
+    for row, name in zip(ABREAST_ROWS, ("resnet18", "resnet32_threshold"), strict=True):
+        yield abreast(row, Case(name, 3, 32, *sizes), gpu)
 
 
 def compare(row: Row, case: Case, where: torch.device, other: Callable, ours_first: bool = False) -> Result:
@@ -144,6 +158,45 @@ def compiled(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Calla
     return step
 
 
+def launched_singly(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Callable[[], object]:
+    """Return the pipeline's step, never recorded."""
+    return lambda: launched(model, optimiser, recipe.precision, losses.plain(recipe), *batch, optimiser.rate(recipe.optimiser.lr))
+
+
+def without_kernels(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Callable[[], object]:
+    """Return the pipeline's step, recorded with PyTorch's own normalisation."""
+    take = Step(model, optimiser, recipe)
+    with mock.patch.object(norm, "_fused", return_value=False):
+        for _ in range(WARM_UP + 1):
+            take(recipe.optimiser.lr, *batch)
+    return lambda: take(recipe.optimiser.lr, *batch)
+
+
+def abreast(row: Row, case: Case, where: torch.device) -> Result:
+    """Measure the steps of two trainings side by side against those of one."""
+    recipe = inputs.recipe(case.recipe, 1)
+    data = Data(inputs.images(2 * recipe.batch, case.channels, case.side), recipe, where)
+    batch = resident_batch(data, recipe)
+    trainings = [(Step(*fresh(data, recipe), recipe), torch.cuda.Stream(where)) for _ in range(2)]
+    device.wait(where)
+
+    def rate(these: list) -> float:
+        def work() -> None:
+            for _ in range(case.steps):
+                for take, stream in these:
+                    with torch.cuda.stream(stream):
+                        take(recipe.optimiser.lr, *batch)
+            device.wait(where)
+
+        return len(these) * case.steps * recipe.batch / clock(work)
+
+    for training in trainings:  # recorded one after the other
+        rate([training])
+    pairs = interleave(lambda: rate(trainings), lambda: rate(trainings[:1]), case.repeats)
+    both, one = medians(pairs)
+    return Result(row.key, tuple(a / b for a, b in pairs), f"{both:,.0f} against {one:,.0f} images/s, batch {recipe.batch}")
+
+
 def bfloat16(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Callable[[], object]:
     """Return the pipeline's step in bfloat16."""
     coarse = recipe.model_copy(update={"precision": "bfloat16"})
@@ -151,4 +204,6 @@ def bfloat16(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Calla
     return lambda: take(recipe.optimiser.lr, *batch)[0]
 
 
-GROUP = Group("steps", "Steps computed in other ways", HOW, (*PLAIN_ROWS, *COMPILED_ROWS, BFLOAT_ROW, GPU_ROW), measure)
+GROUP = Group(
+    "steps", "Steps computed in other ways", HOW, (*PLAIN_ROWS, *COMPILED_ROWS, BFLOAT_ROW, *GPU_ROWS, *ABREAST_ROWS), measure
+)

@@ -107,3 +107,8 @@ def test_the_steps_of_other_ways_are_the_same_training():
     for way, tolerance in ((steps.plain, 1e-4), (steps.bfloat16, 0.05)):
         step = way(*fresh(data, recipe), batch, recipe)
         assert [float(step()) for _ in range(3)] == pytest.approx(ours, abs=tolerance), way.__name__
+    launched = steps.launched_singly(*fresh(data, recipe), batch, recipe)
+    assert [launched()[0].item() for _ in range(3)] == ours
+    later = [take(recipe.optimiser.lr, *batch)[0].item() for _ in range(3)]
+    without = steps.without_kernels(*fresh(data, recipe), batch, recipe)  # which has taken some steps
+    assert without()[0].item() == pytest.approx([*ours, *later][steps.WARM_UP + 1], abs=1e-4)
