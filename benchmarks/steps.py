@@ -133,9 +133,9 @@ def plain(model: nn.Module, _, batch: tuple, recipe: Recipe) -> Callable[[], obj
 def sequential(model: nn.Module) -> nn.Sequential:
     """Return `small_cnn` as a sequence of modules that copies its weights, in the default memory layout."""
     layers: list[nn.Module] = []
-    for number, (convolution, norm) in enumerate(zip(model.convolutions, model.norms, strict=True)):
+    for number, (convolution, layer) in enumerate(zip(model.convolutions, model.norms, strict=True)):
         pool = [nn.MaxPool2d(2)] if number < len(model.norms) - 1 else []
-        layers += [copy.deepcopy(convolution), *pool, copy.deepcopy(norm), nn.ReLU()]
+        layers += [copy.deepcopy(convolution), *pool, copy.deepcopy(layer), nn.ReLU()]
     last = copy.deepcopy(model.fc)
     channels = model.norms[-1].num_features
     side = round((last.in_features / channels) ** 0.5)
