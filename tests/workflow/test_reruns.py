@@ -22,7 +22,7 @@ CODE = {
     "metric comment": ("metrics/el2n.py", "    total = np.zeros", "    # sum of norms\n    total  =  np.zeros", set()),
     "metric docstring": ("metrics/el2n.py", "Return the mean error norm", "Return the mean norm of the error", set()),
     "shared helper": ("metrics/forget_raw.py", "& ~correct[1:]).sum(axis=0)", "& ~correct[1:]).sum(axis=0) + 0", FORGET),
-    "reader of dynamics": ("dynamics.py", "        np.exp(z, out=z)\n", "        np.exp(1 * z, out=z)\n", DYNAMICS),
+    "reader of dynamics": ("dynamics.py", "z /= z.sum(axis=1, keepdims=True)", "z /= 1 * z.sum(axis=1, keepdims=True)", DYNAMICS),
     "k-means": ("learn/cluster.py", "ITERATIONS = 25", "ITERATIONS = 24", KM),
     "SwAV": ("learn/swav.py", "FORWARD = 1024", "FORWARD = 1000", {"train_swav"} | KM),
     "selection rule": ("prune/select.py", "+ Fraction(1, 2))", "+ Fraction(1, 3))", SWEEPS | BASELINES | {"draw_sliding_window"}),
