@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -97,7 +98,7 @@ class Ensemble:
     def _file(self, member: int) -> Path:
         return self._folder / f"results/cifar10/dynamics/seed{member}.h5"
 
-    def _snakemake(self, members, together: int) -> None:
+    def _snakemake(self, members: Iterable[int], together: int) -> None:
         targets = [str(self._file(member).relative_to(self._folder)) for member in members]
         cores = max(together, len(os.sched_getaffinity(0)))
         command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--resources", f"gpu={together}", "--", *targets]
@@ -113,16 +114,12 @@ def side_by_side() -> Iterator[None]:
         ours = {"CUDA_MPS_PIPE_DIRECTORY": f"{folder}/pipe", "CUDA_MPS_LOG_DIRECTORY": f"{folder}/log"}
         for path in ours.values():
             Path(path).mkdir()
-        os.environ.update(ours)
-        try:
+        with mock.patch.dict(os.environ, ours):
             subprocess.run([MPS, "-d"], check=True)
             try:
                 yield
             finally:
                 subprocess.run([MPS], input="quit\n", text=True, check=True)
-        finally:
-            for name in ours:
-                del os.environ[name]
 
 
 GROUP = Group("ensemble", "The ensemble on one GPU", HOW, (IN_TURN, SIDE_BY_SIDE), measure)

@@ -33,6 +33,11 @@ def cartography(dynamics: Dynamics) -> pd.DataFrame:
     return pd.DataFrame({"index": np.arange(dynamics.examples), **means})
 
 
+def beliefs_of(ensemble: Dynamics) -> pd.DataFrame:
+    """Return the `beliefs` of an ensemble."""
+    return beliefs(ensemble.mean_probabilities(), ensemble.mean_probabilities([-1]), ensemble.labels)
+
+
 def beliefs(throughout: np.ndarray, final: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
     """Say of every example whether its label is doubted and what it is taken for.
 

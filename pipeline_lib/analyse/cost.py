@@ -57,9 +57,9 @@ def price(
     """Return what a metric's scores would have taken alone: `PRICES`, 0 for sources that it does not use.
 
     Args:
-        paths: files of an ensemble, of features, of a clustering.
-        seeds: the members of the ensemble that it reads; None: all.
-        epochs: after which the ensemble could have ended; None: it needs all. What was trained and recorded later is not counted.
+        paths: files of an ensemble, or of features and of a clustering.
+        seeds: the members of an ensemble that it reads; None: all.
+        epochs: after which an ensemble could have ended; None: it needs all. What was trained and recorded later is not counted.
         whole_gradient: whether it reads the norm of the whole gradient, which no other metric needs.
 
     Returns:
@@ -68,14 +68,11 @@ def price(
     Raises:
         PipelineError: a file is missing or damaged.
     """
-    prices, members = dict.fromkeys(PRICES, 0.0), 0
-    for path in map(Path, paths):
+    prices = dict.fromkeys(PRICES, 0.0)
+    for path in map(Path, list(paths)[:seeds]):
         made = FOLDERS[path.parent.name]
-        members += made.source == "ensemble"
-        if made.source == "ensemble" and seeds is not None and members > seeds:
-            continue
         with storage.open_h5(path, made.rule) as file:
-            trained, passes = (1, 1) if epochs is None or made.source != "ensemble" else _until(epochs, len(file["logits"]))
+            trained, passes = (1, 1) if epochs is None else _until(epochs, len(file["logits"]))
             for unit in ("seconds", "flops"):
                 spent = trained * file.attrs[unit] + passes * file.attrs.get(f"recording_{unit}", 0)
                 if whole_gradient:
@@ -86,7 +83,8 @@ def price(
 
 def _until(epochs: int, recorded: int) -> tuple[float, float]:
     """Return the share of the training, and of the passes that record (one is before it), that end after so many epochs."""
-    return min(epochs, recorded) / recorded, (min(epochs, recorded) + 1) / (recorded + 1)
+    done = min(epochs, recorded)
+    return done / recorded, (done + 1) / (recorded + 1)
 
 
 def accounts(paths: Iterable[str | Path]) -> pd.DataFrame:

@@ -237,12 +237,12 @@ def knn(bank: torch.Tensor, queries: torch.Tensor, labels: torch.Tensor, truth: 
         neighbours: how many vote, each with weight exp(cosine / 0.1).
     """
     bank, queries = nn.functional.normalize(bank), nn.functional.normalize(queries)
-    predicted = []
+    predicted, classes = [], range(int(labels.max()) + 1)
     for part in queries.split(FORWARD):
         similarity, nearest = (part @ bank.T).topk(min(neighbours, len(bank)), dim=1)
         weights, voters = (similarity / KNN_TEMPERATURE).exp(), labels[nearest]
         # one class at a time: adding up by index would sum in another order on every run on a GPU
-        votes = [(weights * (voters == label)).sum(dim=1) for label in range(int(labels.max()) + 1)]
+        votes = [(weights * (voters == label)).sum(dim=1) for label in classes]
         predicted.append(torch.stack(votes, dim=1).argmax(dim=1))
     return (torch.cat(predicted) == truth).double().mean().item()
 

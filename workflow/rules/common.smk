@@ -100,11 +100,10 @@ def gpu_wanted(wildcards):
     return int(DEVICE == "gpu")
 
 
-@functools.cache
-def gpu_for_kmeans():
+def gpu_for_kmeans(wildcards):
     """1 if k-means will compute on a GPU, so that it does not keep trainings from one that it does not use."""
     if DEVICE == "cpu" or importlib.util.find_spec("faiss") is None:  # not here: an environment of its own will have it
-        return gpu_wanted(None)
+        return gpu_wanted(wildcards)
     import faiss
 
     return int(hasattr(faiss, "StandardGpuResources"))

@@ -70,7 +70,7 @@ rule cluster:
         ENVIRONMENT
     threads: lambda w: swav_settings(w.dataset)["threads"]
     resources:
-        gpu=lambda w: gpu_for_kmeans(),
+        gpu=gpu_for_kmeans,
         mem_mb=cluster_memory,
         runtime=cluster_minutes,
     params:

@@ -3,13 +3,13 @@
 from contextlib import ExitStack
 
 from pipeline_lib import dynamics, storage
-from pipeline_lib.analyse.belief import beliefs
+from pipeline_lib.analyse.belief import beliefs_of
 from pipeline_lib.data.dataset import read_labels
 from pipeline_lib.job import job
 
 with job(snakemake.log[0], snakemake.params.origins) as log, ExitStack() as stack:
     labels, _, fingerprint = read_labels(snakemake.input.dataset)
     ensemble = dynamics.open_source(stack, list(snakemake.input.dynamics), {}, labels, fingerprint)
-    table = beliefs(ensemble.mean_probabilities(), ensemble.mean_probabilities([-1]), labels)
+    table = beliefs_of(ensemble)
     storage.write_csv(snakemake.output[0], table, origin=snakemake.params.origin)
     log.info("%d of %d labels are likely wrong", table["likely_mislabelled"].sum(), len(table))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib import dynamics, metrics, scores, storage
-from pipeline_lib.analyse.belief import beliefs
+from pipeline_lib.analyse.belief import beliefs_of
 from pipeline_lib.analyse.cutoffs import rows_of_flags, rows_of_scores
 from pipeline_lib.analyse.noise import detect
 from pipeline_lib.analyse.threshold import DOUBTED, read_votes
@@ -21,8 +21,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
         labels, wrong, fingerprint = read_truth(files["dataset"])
         voted, members = read_votes(files["votes"], len(wrong)), files["dynamics"][:seeds]
         with ExitStack() as stack:
-            ensemble = dynamics.open_source(stack, members, {}, labels, fingerprint)
-            believed = beliefs(ensemble.mean_probabilities(), ensemble.mean_probabilities([-1]), labels)
+            believed = beliefs_of(dynamics.open_source(stack, members, {}, labels, fingerprint))
         flags = {"threshold": voted[DOUBTED].to_numpy(), "lead": believed["likely_mislabelled"].to_numpy()}
         tables.append(
             rows_of_flags(kind, {by: np.asarray(flag, dtype=bool) for by, flag in flags.items()}, wrong, params.study_seed)

@@ -17,7 +17,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
         "dataset": fingerprint,
         "origin": params.origin,
         "code": params.code,
-        "seeds": params.settings["parameters"].get("seeds", len(source)) if metric.NEEDS == "dynamics" else 0,
+        "seeds": (params.settings["parameters"].get("seeds") or len(source)) if metric.NEEDS == "dynamics" else 0,
     }
     caveat = metrics.caveat(params.settings["function"], params.settings["parameters"])
     if caveat:
