@@ -60,7 +60,7 @@ def cases(quick: bool) -> list[Case]:
     found = [
         Case(small, "small", 3, 32, *((10, 1, 2) if quick else (100, 1, 9))),
         # as many images as the digits data set has
-        Case(digits, "small_digits", 1, 8, *((45, 3, 2) if quick else (45, 30, 9))),
+        Case(digits, "small_digits", 1, 8, *((23, 3, 2) if quick else (23, 60, 9))),
     ]
     if torch.cuda.is_available():
         found.append(Case(GPU_ROWS[0], "resnet18", 3, 32, *((10, 1, 2) if quick else (97, 2, 9))))

@@ -99,9 +99,9 @@ class Images:
 
     def augmented(self, index: torch.Tensor, change: Draw, settings: Augmentation) -> torch.Tensor:
         """Return the examples at `index` (B,) int64, each with its change: (B, C, H, W) float32, channels last."""
-        outside = None
+        inside = None
         if settings.rotation:
-            row, column, outside = self._rotated(change.angle)
+            row, column, inside = self._rotated(change.angle)
         else:
             row, column = self._rows.view(1, -1, 1), self._columns.view(1, 1, -1)
         if settings.flip:
@@ -110,20 +110,21 @@ class Images:
             row = _reflect(row + change.rows.to(self._integer).view(-1, 1, 1), self.height - 1)
             column = _reflect(column + change.columns.to(self._integer).view(-1, 1, 1), self.width - 1)
         position = (index.to(self._integer).view(-1, 1, 1) * self.height + row) * self.width + column
-        batch = self._pixels.index_select(0, position.flatten()).view(*position.shape, self.channels)
-        if outside is not None:
-            batch.masked_fill_(outside.unsqueeze(-1), 0)
+        pixels = self._pixels.view(-1) if self.channels == 1 else self._pixels  # rows of one are copied four times as slowly
+        batch = pixels.index_select(0, position.flatten()).view(*position.shape, self.channels)
+        if inside is not None:
+            batch.mul_(inside.unsqueeze(-1))  # half the time of masked_fill_
         return self._normalised(batch)
 
     def _rotated(self, angle: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the (B, H, W) source row and column of every output pixel and whether it lies outside."""
+        """Return the (B, H, W) source row and column of every output pixel and whether it lies in the image."""
         cos, sin = angle.cos().view(-1, 1, 1), angle.sin().view(-1, 1, 1)
         y = self._rows.view(1, -1, 1) + (0.5 - self.height / 2)  # pixel centres, from the middle of the image
         x = self._columns.view(1, 1, -1) + (0.5 - self.width / 2)
         column = (cos * x - sin * y).add_(self.width / 2).floor_().to(self._integer)
         row = (sin * x + cos * y).add_(self.height / 2).floor_().to(self._integer)
         inside_row, inside_column = row.clamp(0, self.height - 1), column.clamp(0, self.width - 1)
-        return inside_row, inside_column, (inside_row != row) | (inside_column != column)
+        return inside_row, inside_column, (inside_row == row).logical_and_(inside_column == column)
 
     def _normalised(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, H, W, C) uint8 -> (B, C, H, W) float32 in channels-last memory."""

@@ -7,6 +7,7 @@ epoch has more images than it; and not where a sampler draws by class.)
 
 from collections.abc import Iterator
 from functools import reduce
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -78,22 +79,82 @@ def _normalisation(images: np.ndarray, recipe: Recipe) -> tuple[list[float], lis
     return recipe.normalise.mean, recipe.normalise.std
 
 
-class Feed:
-    """Hand out one epoch after another.
+class Wanted(NamedTuple):
+    """One epoch of a training.
+
+    Attributes:
+        fitted: (M,) positions of the examples to train on.
+        images: how many images the epoch has.
+        steps: how many batches they make; they differ in size by at most one, so that no small last batch spoils the
+            statistics of batch normalisation.
+    """
+
+    fitted: np.ndarray
+    images: int
+    steps: int
+
+
+def epochs(
+    data: Data, recipe: Recipe, seeds: Seeds, wanted: list[Wanted], done: int = 0
+) -> Iterator[tuple[torch.Tensor, Iterator]]:
+    """Yield the epochs of a training: (positions (images,) in the order of the batches, the batches).
+
+    A batch is (images (B, C, H, W) float32, labels (B,)). Those of an epoch are to be taken before the next epoch is.
 
     Args:
         data: the data set on its device.
-        recipe: batch and augmentation.
+        recipe: batch, augmentation and whether a sampler balances the classes.
         seeds: determine orders and augmentation.
-        label: of the examples that are handed out; None: those of all classes, as they come.
+        wanted: all epochs.
+        done: how many of them to leave out; the others are what they would be after these.
+    """
+    feed = (BalancedFeed if recipe.balance == "sampler" else Feed)(data, recipe, seeds)
+    at_once, ahead = data.train.chunk(recipe.batch), []
+    for number, (fitted, images, steps) in enumerate(wanted):
+        drawn = feed.take(fitted, images)
+        if number < done:
+            continue
+        if ahead and sum(count for *_, count in ahead) + steps > at_once:
+            yield from _together(data, recipe, ahead)
+            ahead = []
+        ahead.append((*drawn, steps))  # small epochs are sampled together: each on its own costs as much again in calls
+    if ahead:
+        yield from _together(data, recipe, ahead)
 
-    Attributes:
-        index: (M,) positions of the images of the epoch that was handed out last, in the order of its batches.
+
+def _together(data: Data, recipe: Recipe, drawn: list[tuple[torch.Tensor, augment.Draw, int]]) -> Iterator:
+    """Yield epochs, of which (positions, changes, number of batches) are given, as `epochs` does."""
+    index = torch.cat([positions for positions, _, _ in drawn])
+    change = reduce(augment.Draw.then, [changes for _, changes, _ in drawn])
+    sizes = [len(part) for positions, _, steps in drawn for part in torch.tensor_split(positions, steps)]
+    feeding = _batches(data, index, change, recipe, sizes)
+    for positions, _, steps in drawn:
+        yield positions, islice(feeding, steps)
+
+
+def _batches(data: Data, index: torch.Tensor, change: augment.Draw, recipe: Recipe, sizes: list[int]) -> Iterator:
+    """Yield the examples at `index` (M,), each with its change, in batches of the given sizes."""
+    at_once, done = data.train.chunk(recipe.batch), 0
+    for first in range(0, len(sizes), at_once):
+        these = sizes[first : first + at_once]
+        group = slice(done, done + sum(these))
+        done = group.stop
+        images = data.train.augmented(index[group], change.at(group), recipe.augmentation)
+        yield from zip(images.split(these), data.train_labels[index[group]].split(these), strict=True)
+
+
+class Feed:
+    """Draw one epoch after another.
+
+    Args:
+        data: the data set on its device.
+        recipe: for the augmentation.
+        seeds: determine orders and augmentation.
+        label: of the examples that are drawn; None: those of all classes, as they come.
     """
 
     def __init__(self, data: Data, recipe: Recipe, seeds: Seeds, label: int | None = None):
         self._data, self._recipe = data, recipe
-        self.index = torch.empty(0, dtype=torch.int64)
         of_class = () if label is None else (label,)
         self._among = np.arange(data.train.examples)
         if label is not None:
@@ -102,8 +163,8 @@ class Feed:
         self._left: tuple[torch.Tensor, augment.Draw] | None = None
         self._last_fitted: np.ndarray | None = None
 
-    def epoch(self, fitted: np.ndarray, images: int, steps: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield the batches of one epoch: (images (B, C, H, W) float32, labels (B,)).
+    def take(self, fitted: np.ndarray, images: int) -> tuple[torch.Tensor, augment.Draw]:
+        """Return (positions (images,), what happens to each) of an epoch; none comes twice before all have come once.
 
         An epoch of more images than there are examples passes over them again, in a new order and newly augmented; what
         is left of the last pass begins the next epoch, unless that is to see other examples.
@@ -111,14 +172,7 @@ class Feed:
         Args:
             fitted: (M,) positions of the examples to train on.
             images: how many images the epoch has.
-            steps: how many batches they make; they differ in size by at most one, so that no small last batch spoils the
-                statistics of batch normalisation.
         """
-        self.index, change = self.take(fitted, images)
-        return batches(self._data, self.index, change, self._recipe, steps)
-
-    def take(self, fitted: np.ndarray, images: int) -> tuple[torch.Tensor, augment.Draw]:
-        """Return (positions (images,), what happens to each) of an epoch; none comes twice before all have come once."""
         carried = self._left if np.array_equal(fitted, self._last_fitted) else None
         index, change = carried or self._pass(fitted)
         while len(index) < images:
@@ -140,42 +194,24 @@ class Feed:
 
 
 class BalancedFeed:
-    """Hand out epochs to which every class that has examples contributes the same number of images.
+    """Draw epochs to which every class that has examples contributes the same number of images.
 
     Each class is passed over on its own, in orders of its own: none of its examples comes twice before all have come once. What
-    cannot be divided goes to classes drawn anew for every epoch. Arguments and attributes as for `Feed`.
+    cannot be divided goes to classes drawn anew for every epoch. Arguments as for `Feed`.
     """
 
     def __init__(self, data: Data, recipe: Recipe, seeds: Seeds):
-        self._data, self._recipe, self._labels = data, recipe, data.train_labels.cpu().numpy()
+        self._device, self._labels = data.device, data.train_labels.cpu().numpy()
         self._classes = [Feed(data, recipe, seeds, label) for label in range(data.classes)]
         self._mixing = generator(*seeds, "mix of classes")
 
-    def epoch(self, fitted: np.ndarray, images: int, steps: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield the batches of one epoch; arguments as for `Feed.epoch`."""
+    def take(self, fitted: np.ndarray, images: int) -> tuple[torch.Tensor, augment.Draw]:
+        """Return (positions (images,), what happens to each) of an epoch; arguments as for `Feed.take`."""
         labels = self._labels[fitted]
         present = np.unique(labels)
         quotas = np.full(len(present), images // len(present))
         quotas[self._mixing.permutation(len(present))[: images % len(present)]] += 1
         taken = [self._classes[c].take(fitted[labels == c], quota) for c, quota in zip(present, quotas, strict=True)]
         index, change = torch.cat([positions for positions, _ in taken]), reduce(augment.Draw.then, [drawn for _, drawn in taken])
-        order = torch.from_numpy(self._mixing.permutation(images)).to(self._data.device)
-        self.index = index[order]
-        return batches(self._data, self.index, change.at(order), self._recipe, steps)
-
-
-def feed_of(data: Data, recipe: Recipe, seeds: Seeds) -> Feed | BalancedFeed:
-    """Return what a recipe's batches are fed from."""
-    return (BalancedFeed if recipe.balance == "sampler" else Feed)(data, recipe, seeds)
-
-
-def batches(data: Data, index: torch.Tensor, change: augment.Draw, recipe: Recipe, count: int) -> Iterator:
-    """Yield the examples at `index` (M,), each with its change, in `count` batches of equal size (or one less)."""
-    parts = torch.tensor_split(index, count)
-    at_once, done = data.train.chunk(recipe.batch), 0
-    for first in range(0, count, at_once):
-        sizes = [len(part) for part in parts[first : first + at_once]]
-        group = slice(done, done + sum(sizes))
-        done = group.stop
-        images = data.train.augmented(index[group], change.at(group), recipe.augmentation)
-        yield from zip(images.split(sizes), data.train_labels[index[group]].split(sizes), strict=True)
+        order = torch.from_numpy(self._mixing.permutation(images)).to(self._device)
+        return index[order], change.at(order)

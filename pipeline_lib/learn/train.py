@@ -14,7 +14,7 @@ from pipeline_lib.config import Plateau, Recipe
 from pipeline_lib.errors import Diverged, PipelineError
 from pipeline_lib.learn import augment, losses, models
 from pipeline_lib.learn.device import autocast, in_halves
-from pipeline_lib.learn.feed import Data, Seeds, feed_of
+from pipeline_lib.learn.feed import Data, Seeds, Wanted, epochs
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.schedule import Schedule
@@ -83,28 +83,28 @@ def train(
     """
     by_epoch = kept if isinstance(kept, list) else [kept] * recipe.epochs
     by_epoch, held_out = _hold_out(by_epoch, recipe, seeds, data.train.examples)
-    images = [len(fitted) if steps_of is None else steps_of - _held_out_of(steps_of, recipe) for fitted in by_epoch]
-    steps = [-(-count // recipe.batch) for count in images]
+    counts = [len(fitted) if steps_of is None else steps_of - _held_out_of(steps_of, recipe) for fitted in by_epoch]
+    wanted = [Wanted(fitted, count, -(-count // recipe.batch)) for fitted, count in zip(by_epoch, counts, strict=True)]
+    steps = sum(epoch.steps for epoch in wanted)
     model = build(data, recipe, seeds)
     flops = per_image(model, data.train.channels, data.train.height)
     model = model.to(data.device)
-    optimiser, schedule, feed = Optimiser(model, recipe.optimiser), Schedule(recipe, sum(steps)), feed_of(data, recipe, seeds)
+    optimiser, schedule = Optimiser(model, recipe.optimiser), Schedule(recipe, steps)
     take = Step(model, optimiser, recipe, losses.make(recipe, data.train_labels[_union(by_epoch)], data.classes))
     missing = [float("nan")] * recipe.epochs
-    result = Trained(model, sum(steps), forward_flops=float(flops.forward))
+    result = Trained(model, steps, forward_flops=float(flops.forward))
     result.validation_loss, result.validation_accuracy = missing.copy(), missing.copy()
     held_out, clock = torch.from_numpy(held_out).to(data.device), Clock(data.device)
     done = _resume(checkpoint, result, optimiser, clock) if checkpoint else 0
     follow = clock.timed("after", after_epoch or (lambda epoch, model: None))
     if not done:
         follow(-1, model)
-    for epoch in range(done):  # the orders and changes of the next ones are drawn after their own
-        feed.epoch(by_epoch[epoch], images[epoch], steps[epoch])
+    for epoch in range(done):
         schedule.after_epoch(result.validation_loss[epoch])
-    for epoch in range(done, recipe.epochs):
-        batches = clock.timed("data", feed.epoch)(by_epoch[epoch], images[epoch], steps[epoch])
-        taken = sum(steps[:epoch])
-        rates = (schedule.rate(taken + number, epoch) for number in range(steps[epoch]))
+    taken = sum(epoch.steps for epoch in wanted[:done])
+    for epoch, (index, batches) in enumerate(clock.drawing("data", epochs(data, recipe, seeds, wanted, done)), done):
+        rates = (schedule.rate(step, epoch) for step in range(taken, taken + wanted[epoch].steps))
+        taken += wanted[epoch].steps
         answers, feeding = [] if watch else None, clock.drawing("batches", batches)
         model.train()
         loss = clock.timed("steps", _one_epoch)(take, rates, feeding, answers)
@@ -115,11 +115,11 @@ def train(
             result.validation_loss[epoch], result.validation_accuracy[epoch] = validate(model, data, recipe, held_out)
         schedule.after_epoch(result.validation_loss[epoch])
         if watch:
-            clock.timed("after", watch)(epoch, feed.index, torch.cat(answers).float())
+            clock.timed("after", watch)(epoch, index, torch.cat(answers).float())
         follow(epoch, model)
         if checkpoint and epoch < recipe.epochs - 1:
             checkpoint.after(epoch + 1)
-    result.seconds, result.speed = _account(clock, sum(images), float(flops.training * sum(images)), checkpoint)
+    result.seconds, result.speed = _account(clock, sum(counts), float(flops.training * sum(counts)), checkpoint)
     return result
 
 

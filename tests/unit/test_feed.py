@@ -10,7 +10,7 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import augment
-from pipeline_lib.learn.feed import BalancedFeed, Data, Feed, Seeds, batches, feed_of
+from pipeline_lib.learn.feed import Data, Seeds, Wanted, epochs
 from pipeline_lib.rng import generator
 
 CPU = torch.device("cpu")
@@ -38,30 +38,48 @@ def data():
     return Data(Dataset(images, labels, images, labels, [str(i) for i in labels], [str(i) for i in labels]), recipe(), CPU)
 
 
-def fed(data, kept, images=None, steps=5, seeds=SEEDS, epochs=3):
-    """What a feed hands out: for every epoch (examples in their order, their images); kept: one array, or one per epoch."""
-    feed, seen = Feed(data, recipe(), seeds), []
-    for subset in kept if isinstance(kept, list) else [kept] * epochs:
-        parts = list(feed.epoch(subset, images or len(subset), steps))
+def fed(data, kept, images=None, steps=5, seeds=SEEDS, times=3, settings=None, done=0):
+    """For every epoch (labels in their order, images); kept: one array, or one per epoch."""
+    wanted = [Wanted(subset, images or len(subset), steps) for subset in (kept if isinstance(kept, list) else [kept] * times)]
+    seen = []
+    for index, batches in epochs(data, settings or recipe(), seeds, wanted, done):
+        parts = list(batches)
         assert len(parts) == steps
-        seen.append((torch.cat([labels for _, labels in parts]).tolist(), torch.cat([images for images, _ in parts])))
+        labels = torch.cat([labels for _, labels in parts])
+        assert torch.equal(labels, data.train_labels[index])
+        seen.append((labels.tolist(), torch.cat([images for images, _ in parts])))
+    assert len(seen) == len(wanted) - done
     return seen
 
 
 @pytest.mark.parametrize(("examples", "batch", "sizes"), [(70, 16, [14] * 5), (33, 16, [11] * 3), (10, 16, [10]), (17, 16, [9, 8])])
 def test_batches_differ_in_size_by_at_most_one(data, examples, batch, sizes):
-    settings = recipe(batch=batch)
-    change = augment.draw(settings.augmentation, N, np.random.default_rng(0), CPU)
-    count = -(-examples // batch)
-    assert [len(labels) for _, labels in batches(data, torch.arange(examples), change, settings, count)] == sizes
+    wanted = [Wanted(np.arange(examples), examples, -(-examples // batch))] * 2
+    fed = [list(batches) for _, batches in epochs(data, recipe(batch=batch), SEEDS, wanted)]
+    assert [[len(labels) for _, labels in epoch] for epoch in fed] == [sizes] * 2
 
 
-def test_the_groups_that_are_sampled_at_once_leave_no_trace(data, monkeypatch):
-    together = fed(data, np.arange(N))
-    monkeypatch.setattr(augment.Images, "chunk", lambda self, batch: 2)
-    for (order, images), (order_again, images_again) in zip(together, fed(data, np.arange(N)), strict=True):
+@pytest.mark.parametrize("balance", ["none", "sampler"])
+@pytest.mark.parametrize("at_once", [1, 2, 5, 11])
+def test_what_is_sampled_at_once_leaves_no_trace(data, unequal, monkeypatch, balance, at_once):
+    """Part of an epoch, one epoch, or two and a bit more: against all epochs together."""
+    source, settings = (unequal, recipe(balance=balance)) if balance == "sampler" else (data, recipe())
+    together = fed(source, np.arange(N), settings=settings)
+    monkeypatch.setattr(augment.Images, "chunk", lambda self, batch: at_once)
+    for (order, images), (order_again, images_again) in zip(together, fed(source, np.arange(N), settings=settings), strict=True):
         assert order == order_again
         assert torch.equal(images, images_again)
+
+
+@pytest.mark.parametrize("balance", ["none", "sampler"])
+def test_epochs_that_are_done_are_left_out_and_change_nothing_of_the_others(data, unequal, balance):
+    source, settings = (unequal, recipe(balance=balance)) if balance == "sampler" else (data, recipe())
+    whole = fed(source, np.arange(N), images=N + 3, times=4, settings=settings)
+    for done in range(5):
+        rest = fed(source, np.arange(N), images=N + 3, times=4, settings=settings, done=done)
+        for (order, images), (order_again, images_again) in zip(whole[done:], rest, strict=True):
+            assert order == order_again
+            assert torch.equal(images, images_again)
 
 
 def test_an_epoch_sees_every_example_once_in_a_new_order_newly_changed(data):
@@ -117,7 +135,7 @@ def test_repeated_passes_are_one_pass_after_another_cut_into_epochs(data):
 
 
 def test_a_repeated_example_is_changed_anew(data):
-    [(order, images)] = fed(data, np.array([5, 40]), images=N, epochs=1)
+    [(order, images)] = fed(data, np.array([5, 40]), images=N, times=1)
     of_five = images[[position for position, example in enumerate(order) if example == 5]]
     assert len(torch.unique(of_five, dim=0)) > 10
 
@@ -154,61 +172,60 @@ def still(**changes) -> Recipe:
     return recipe(augmentation={}, normalise="none", balance="sampler", **changes)
 
 
-def examples(feed, kept, images, steps=5, epochs=6):
-    """The positions that are fed, one array per epoch."""
-    fed = ((torch.cat([part for part, _ in feed.epoch(kept, images, steps)]), images) for _ in range(epochs))
-    return [(255 * epoch[:, 0, 0, 0]).round().int().numpy() for epoch, _ in fed]
+def examples(data, kept, images, steps=5, times=6, seeds=SEEDS):
+    """The positions that a sampler feeds, one array per epoch, read off the images."""
+    fed_ones = fed(data, kept, images, steps, seeds, times, still())
+    return [(255 * epoch[:, 0, 0, 0]).round().int().numpy() for _, epoch in fed_ones]
 
 
 def counts(data, epochs):
     return np.array([np.bincount(data.train_labels.numpy()[epoch], minlength=data.classes) for epoch in epochs])
 
 
-def test_the_recipe_chooses_the_feed(data):
-    assert type(feed_of(data, recipe(), SEEDS)) is Feed
-    assert type(feed_of(data, recipe(balance="sampler"), SEEDS)) is BalancedFeed
+def test_the_recipe_chooses_whether_classes_are_balanced(unequal):
+    labels = [fed(unequal, np.arange(N), times=1, settings=recipe(balance=b))[0][0] for b in ("none", "sampler")]
+    assert np.bincount(labels[0]).tolist() == [50, 15, 5]
+    assert sorted(np.bincount(labels[1]).tolist()) == [23, 23, 24]
 
 
 def test_every_class_has_the_same_share_of_every_epoch(unequal):
-    by_epoch = counts(unequal, examples(BalancedFeed(unequal, still(), SEEDS), np.arange(N), 70, epochs=300))
+    by_epoch = counts(unequal, examples(unequal, np.arange(N), 70, times=300))
     assert (by_epoch.sum(axis=1) == 70).all(), "an epoch has as many images as without the sampler"
     assert set(by_epoch.ravel().tolist()) == {23, 24}
     # one class in three has the image that cannot be divided, every one as often: 100 of 300 epochs, give or take 4 deviations
     assert np.abs((by_epoch == 24).sum(axis=0) - 100).max() < 4 * np.sqrt(300 * 2 / 9)
-    assert (counts(unequal, examples(BalancedFeed(unequal, still(), SEEDS), np.arange(N), 69)) == 23).all()
+    assert (counts(unequal, examples(unequal, np.arange(N), 69)) == 23).all()
 
 
 def test_no_example_comes_twice_before_all_of_its_class_have_come(unequal):
-    epochs = examples(BalancedFeed(unequal, still(), SEEDS), np.arange(N), 70)
+    by_epoch = examples(unequal, np.arange(N), 70)
     labels = unequal.train_labels.numpy()
     for label, size in enumerate((50, 15, 5)):
         times = np.zeros(N, dtype=int)
-        for epoch in epochs:
+        for epoch in by_epoch:
             times += np.bincount(epoch, minlength=N)
             of_class = times[labels == label]
             assert of_class.max() - of_class.min() <= 1, (label, size)
 
 
 def test_the_order_mixes_the_classes(unequal):
-    first = unequal.train_labels.numpy()[examples(BalancedFeed(unequal, still(), SEEDS), np.arange(N), 70)[0]]
+    first = unequal.train_labels.numpy()[examples(unequal, np.arange(N), 70)[0]]
     assert all(len(set(part.tolist())) == 3 for part in np.array_split(first, 5))
 
 
 def test_a_class_that_was_not_kept_leaves_its_share_to_the_others(unequal):
     kept = np.flatnonzero(unequal.train_labels.numpy() != 2)
-    assert (counts(unequal, examples(BalancedFeed(unequal, still(), SEEDS), kept, 64)) == [32, 32, 0]).all()
+    assert (counts(unequal, examples(unequal, kept, 64)) == [32, 32, 0]).all()
     alone = np.flatnonzero(unequal.train_labels.numpy() == 2)
-    assert (counts(unequal, examples(BalancedFeed(unequal, still(), SEEDS), alone, 5)) == [0, 0, 5]).all()
+    assert (counts(unequal, examples(unequal, alone, 5)) == [0, 0, 5]).all()
 
 
 def test_an_epoch_smaller_than_the_number_of_classes_has_that_many_images(unequal):
-    assert (counts(unequal, examples(BalancedFeed(unequal, still(), SEEDS), np.arange(N), 2, 1)).sum(axis=1) == 2).all()
+    assert (counts(unequal, examples(unequal, np.arange(N), 2, 1)).sum(axis=1) == 2).all()
 
 
 def test_the_sampler_is_determined_by_its_seeds(unequal):
-    fed_by = [
-        examples(BalancedFeed(unequal, still(), seeds), np.arange(N), 70) for seeds in (SEEDS, SEEDS, Seeds(0, "training", 1))
-    ]
+    fed_by = [examples(unequal, np.arange(N), 70, seeds=seeds) for seeds in (SEEDS, SEEDS, Seeds(0, "training", 1))]
     assert np.array_equal(fed_by[0], fed_by[1])
     assert not np.array_equal(fed_by[0], fed_by[2])
 
@@ -216,5 +233,5 @@ def test_the_sampler_is_determined_by_its_seeds(unequal):
 def test_repeated_examples_are_changed_anew(unequal):
     """Else the five images of the smallest class would be five images for ever."""
     settings = recipe(balance="sampler", normalise="none", augmentation={"rotation": 90})
-    parts = list(BalancedFeed(unequal, settings, SEEDS).epoch(np.flatnonzero(unequal.train_labels.numpy() == 2), 10, 1))
-    assert len({image.numpy().tobytes() for image in parts[0][0]}) > 5
+    [(_, images)] = fed(unequal, np.flatnonzero(unequal.train_labels.numpy() == 2), 10, 1, times=1, settings=settings)
+    assert len({image.numpy().tobytes() for image in images}) > 5
