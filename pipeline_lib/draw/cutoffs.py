@@ -67,12 +67,14 @@ def _rules(axes: Axes, rows: pd.DataFrame, kinds: list[str]) -> None:
 
 
 def _scores(axes: Axes, rows: pd.DataFrame, kinds: list[str]) -> None:
-    values = rows.pivot(index="dataset", columns="by", values="value").reindex(kinds)
+    values, low, high = (rows.pivot(index="dataset", columns="by", values=name).reindex(kinds) for name in ("value", "low", "high"))
     best = values.mean().sort_values(ascending=False).index[:LABELLED]
     for by, value in values.items():
         coloured = style.look(by) | {"linewidth": 1.4, "markersize": 6, "zorder": 3}
         look = coloured if by in best else {"color": "#bbbbbb", "linewidth": 1}
         axes.plot(range(len(kinds)), value, **look)
+        if by in best:
+            axes.vlines(range(len(kinds)), low[by], high[by], color=look["color"], linewidth=1.6, alpha=0.7)
     ends = values.iloc[-1].sort_values()
     for by, height in zip(ends.index, _apart(ends.to_numpy()), strict=True):
         axes.annotate(

@@ -63,4 +63,5 @@ def _accuracy(axes: Axes, rows: pd.DataFrame, sources: list[str]) -> None:
     for drawn in axes.get_lines():
         if drawn.get_label().startswith("by "):
             drawn.set_linestyle("none")  # ensembles have no order
+    axes.tick_params(axis="x", rotation=20)
     axes.set_xlabel("ensemble that scored")

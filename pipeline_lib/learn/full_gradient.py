@@ -91,20 +91,25 @@ def chosen_layers(model: nn.Module, patterns: Sequence[str] | str) -> list[nn.Mo
 
 
 def largest_chunk(model: nn.Module, images: Images, layers: list[nn.Module]) -> int:
-    """Return how many examples fit into the memory of a chunk, from what one example makes the layers hold."""
-    held = []
+    """Return how many examples fit into the memory of a chunk, from what one example makes the network hold.
 
-    def hold(_: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
-        held.append(inputs[0].nbytes + output.nbytes)
+    That is what enters and leaves all layers from the first chosen one on, through which a gradient goes, and one layer before it.
+    """
+    seen, chosen = [], set(layers)
 
-    hooks = [layer.register_forward_hook(hold) for layer in layers]
+    def hold(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        seen.append((layer in chosen, inputs[0].nbytes + output.nbytes))
+
+    hooks = [layer.register_forward_hook(hold) for layer in model.modules() if not any(layer.children())]
     try:
         with torch.enable_grad():  # without it a GPU computes a norm and what follows at once, and its hook is not called
             model(images.clean(torch.zeros(1, dtype=torch.int64, device=images.device)))
     finally:
         for hook in hooks:
             hook.remove()
-    return max(1, CHUNK_BYTES[images.device.type] // (WORKSPACE * sum(held)))
+    is_chosen, held = zip(*seen, strict=True)
+    first = is_chosen.index(True)
+    return max(1, CHUNK_BYTES[images.device.type] // (WORKSPACE * (sum(held[first:]) + max(held[:first], default=0))))
 
 
 def _squares(model: nn.Module, layers: list[nn.Module], images: torch.Tensor, labels: torch.Tensor, precision: str) -> torch.Tensor:

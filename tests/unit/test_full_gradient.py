@@ -143,6 +143,24 @@ def test_a_chunk_is_what_fits_into_the_memory_given(monkeypatch):
     assert sizes[1] == pytest.approx(2 * sizes[0], abs=1)
 
 
+@pytest.mark.parametrize(
+    ("layers", "numbers"),
+    [
+        # in and out of: a convolution and norm on 16x16 and 8x8 pixels, on 8x8 and 4x4, on 4x4, and the last layer
+        ("all", (3 + 6) * 256 + 2 * 6 * 64 + (6 + 12) * 64 + 2 * 12 * 16 + 4 * 12 * 16 + 192 + 5),
+        (["norms.1"], (3 + 6) * 256 + 2 * 12 * 16 + 4 * 12 * 16 + 192 + 5),
+        (["fc"], (3 + 6) * 256 + 192 + 5),
+    ],
+)
+def test_what_comes_before_the_chosen_layers_takes_memory_too(monkeypatch, layers, numbers):
+    """Counting the chosen ones alone, as many images would pass through the others at once as the data set has."""
+    monkeypatch.setattr(full_gradient, "CHUNK_BYTES", {"cpu": 100 * 3 * 4 * numbers})
+    model, images = network(), images_for()
+    assert largest_chunk(model, images, chosen_layers(model, layers)) == 100
+    monkeypatch.setattr(full_gradient, "CHUNK_BYTES", {"cpu": 100 * 3 * 4 * numbers - 1})
+    assert largest_chunk(model, images, chosen_layers(model, layers)) == 99
+
+
 def test_the_model_can_be_trained_afterwards_as_before():
     model, images = network(), images_for()
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -1,5 +1,7 @@
 """Unequal classes in the workflow: what is made of them, and what is refused before anything runs."""
 
+import shutil
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline_lib.confusion import from_text
+from tests.workflow.conftest import ROOT, Project
 
 pytestmark = pytest.mark.long
 
@@ -46,6 +49,15 @@ def test_an_unequal_data_set_from_its_images_to_its_figures(copy):
     assert kept.query("not balanced")["mean"].max() > 0.6
     assert pd.read_csv(copy.folder / "results/unequal/noise_detection.csv")["wrong"].unique() == [wrong]
     assert {"confusion", "pruning_imbalanced"} <= {job.removeprefix("draw_") for job in _drawn(copy)}
+
+
+def test_what_may_lose_a_class_of_digits_imbalanced_is_drawn_as_configured(tmp_path):
+    """A window of the easiest has no example of a small class: no reason to have no page."""
+    project = Project(tmp_path)
+    shutil.copy(ROOT / "config.yaml", project.folder)
+    project.make(*(f"results/digits_imbalanced/{name}.png" for name in ("sliding_window", "prune_stratified", "prune_fixed")))
+    window = pd.read_csv(project.folder / "results/digits_imbalanced/sweeps/sliding_window/el2n.csv").query("point == 0")
+    assert (window.filter(regex="^kept_[0-9]") == 0).any(axis=None)
 
 
 def _drawn(project):
