@@ -7,7 +7,6 @@ epoch has more images than it; and not where a sampler draws by class.)
 
 from collections.abc import Iterator
 from functools import reduce
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -79,12 +78,12 @@ def _normalisation(images: np.ndarray, recipe: Recipe) -> tuple[list[float], lis
     return recipe.normalise.mean, recipe.normalise.std
 
 
-class Wanted(NamedTuple):
-    """One epoch of a training.
+class Epoch(NamedTuple):
+    """What one epoch of a training is to be.
 
     Attributes:
         fitted: (M,) positions of the examples to train on.
-        images: how many images the epoch has.
+        images: how many images it has.
         steps: how many batches they make; they differ in size by at most one, so that no small last batch spoils the
             statistics of batch normalisation.
     """
@@ -94,53 +93,41 @@ class Wanted(NamedTuple):
     steps: int
 
 
-def epochs(
-    data: Data, recipe: Recipe, seeds: Seeds, wanted: list[Wanted], done: int = 0
-) -> Iterator[tuple[torch.Tensor, Iterator]]:
+def fed(
+    data: Data, recipe: Recipe, seeds: Seeds, planned: list[Epoch], done: int = 0
+) -> Iterator[tuple[torch.Tensor, Iterator[tuple[torch.Tensor, torch.Tensor]]]]:
     """Yield the epochs of a training: (positions (images,) in the order of the batches, the batches).
 
-    A batch is (images (B, C, H, W) float32, labels (B,)). Those of an epoch are to be taken before the next epoch is.
+    A batch is (images (B, C, H, W) float32, labels (B,)).
 
     Args:
         data: the data set on its device.
         recipe: batch, augmentation and whether a sampler balances the classes.
         seeds: determine orders and augmentation.
-        wanted: all epochs.
+        planned: all epochs.
         done: how many of them to leave out; the others are what they would be after these.
     """
     feed = (BalancedFeed if recipe.balance == "sampler" else Feed)(data, recipe, seeds)
-    at_once, ahead = data.train.chunk(recipe.batch), []
-    for number, (fitted, images, steps) in enumerate(wanted):
-        drawn = feed.take(fitted, images)
-        if number < done:
-            continue
-        if ahead and sum(count for *_, count in ahead) + steps > at_once:
-            yield from _together(data, recipe, ahead)
-            ahead = []
-        ahead.append((*drawn, steps))  # small epochs are sampled together: each on its own costs as much again in calls
-    if ahead:
-        yield from _together(data, recipe, ahead)
+    for epoch in planned[:done]:
+        feed.take(epoch.fitted, epoch.images)
+
+    def hand_out(epoch: Epoch) -> tuple[torch.Tensor, Iterator]:
+        index, change = feed.take(epoch.fitted, epoch.images)
+        return index, _batches(data, index, change, recipe, epoch.steps)
+
+    return map(hand_out, planned[done:])
 
 
-def _together(data: Data, recipe: Recipe, drawn: list[tuple[torch.Tensor, augment.Draw, int]]) -> Iterator:
-    """Yield epochs, of which (positions, changes, number of batches) are given, as `epochs` does."""
-    index = torch.cat([positions for positions, _, _ in drawn])
-    change = reduce(augment.Draw.then, [changes for _, changes, _ in drawn])
-    sizes = [len(part) for positions, _, steps in drawn for part in torch.tensor_split(positions, steps)]
-    feeding = _batches(data, index, change, recipe, sizes)
-    for positions, _, steps in drawn:
-        yield positions, islice(feeding, steps)
-
-
-def _batches(data: Data, index: torch.Tensor, change: augment.Draw, recipe: Recipe, sizes: list[int]) -> Iterator:
-    """Yield the examples at `index` (M,), each with its change, in batches of the given sizes."""
+def _batches(data: Data, index: torch.Tensor, change: augment.Draw, recipe: Recipe, count: int) -> Iterator:
+    """Yield the examples at `index` (M,), each with its change, in `count` batches of equal size (or one less)."""
+    parts = torch.tensor_split(index, count)
     at_once, done = data.train.chunk(recipe.batch), 0
-    for first in range(0, len(sizes), at_once):
-        these = sizes[first : first + at_once]
-        group = slice(done, done + sum(these))
+    for first in range(0, count, at_once):
+        sizes = [len(part) for part in parts[first : first + at_once]]
+        group = slice(done, done + sum(sizes))
         done = group.stop
         images = data.train.augmented(index[group], change.at(group), recipe.augmentation)
-        yield from zip(images.split(these), data.train_labels[index[group]].split(these), strict=True)
+        yield from zip(images.split(sizes), data.train_labels[index[group]].split(sizes), strict=True)
 
 
 class Feed:

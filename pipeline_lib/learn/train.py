@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from pipeline_lib.config import Plateau, Recipe
 from pipeline_lib.errors import Diverged, PipelineError
 from pipeline_lib.learn import augment, losses, models
 from pipeline_lib.learn.device import autocast, in_halves
-from pipeline_lib.learn.feed import Data, Seeds, Wanted, epochs
+from pipeline_lib.learn.feed import Data, Epoch, Seeds, fed
 from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.schedule import Schedule
@@ -81,18 +82,17 @@ def train(
     Raises:
         PipelineError: fewer than two examples, or the loss is no longer a number.
     """
-    by_epoch = kept if isinstance(kept, list) else [kept] * recipe.epochs
-    by_epoch, held_out = _hold_out(by_epoch, recipe, seeds, data.train.examples)
-    counts = [len(fitted) if steps_of is None else steps_of - _held_out_of(steps_of, recipe) for fitted in by_epoch]
-    wanted = [Wanted(fitted, count, -(-count // recipe.batch)) for fitted, count in zip(by_epoch, counts, strict=True)]
-    steps = sum(epoch.steps for epoch in wanted)
+    planned, held_out = _plan(data, kept, recipe, seeds, steps_of)
+    images = sum(epoch.images for epoch in planned)
+    first = [0, *accumulate(epoch.steps for epoch in planned)]  # step of every epoch, and how many there are in all
     model = build(data, recipe, seeds)
     flops = per_image(model, data.train.channels, data.train.height)
     model = model.to(data.device)
-    optimiser, schedule = Optimiser(model, recipe.optimiser), Schedule(recipe, steps)
-    take = Step(model, optimiser, recipe, losses.make(recipe, data.train_labels[_union(by_epoch)], data.classes))
+    optimiser, schedule = Optimiser(model, recipe.optimiser), Schedule(recipe, first[-1])
+    everything = _union([epoch.fitted for epoch in planned])
+    take = Step(model, optimiser, recipe, losses.make(recipe, data.train_labels[everything], data.classes))
     missing = [float("nan")] * recipe.epochs
-    result = Trained(model, steps, forward_flops=float(flops.forward))
+    result = Trained(model, first[-1], forward_flops=float(flops.forward))
     result.validation_loss, result.validation_accuracy = missing.copy(), missing.copy()
     held_out, clock = torch.from_numpy(held_out).to(data.device), Clock(data.device)
     done = _resume(checkpoint, result, optimiser, clock) if checkpoint else 0
@@ -101,10 +101,9 @@ def train(
         follow(-1, model)
     for epoch in range(done):
         schedule.after_epoch(result.validation_loss[epoch])
-    taken = sum(epoch.steps for epoch in wanted[:done])
-    for epoch, (index, batches) in enumerate(clock.drawing("data", epochs(data, recipe, seeds, wanted, done)), done):
-        rates = (schedule.rate(step, epoch) for step in range(taken, taken + wanted[epoch].steps))
-        taken += wanted[epoch].steps
+    feed = clock.drawing("data", fed(data, recipe, seeds, planned, done))
+    for epoch, (index, batches) in enumerate(feed, done):
+        rates = (schedule.rate(step, epoch) for step in range(first[epoch], first[epoch + 1]))
         answers, feeding = [] if watch else None, clock.drawing("batches", batches)
         model.train()
         loss = clock.timed("steps", _one_epoch)(take, rates, feeding, answers)
@@ -119,7 +118,7 @@ def train(
         follow(epoch, model)
         if checkpoint and epoch < recipe.epochs - 1:
             checkpoint.after(epoch + 1)
-    result.seconds, result.speed = _account(clock, sum(counts), float(flops.training * sum(counts)), checkpoint)
+    result.seconds, result.speed = _account(clock, images, float(flops.training * images), checkpoint)
     return result
 
 
@@ -231,6 +230,16 @@ def loss_and_accuracy(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float
     """Return (mean cross-entropy, share of correct predictions) of (N, classes) logits."""
     accuracy = (logits.argmax(dim=1) == labels).float().mean()
     return nn.functional.cross_entropy(logits, labels).item(), accuracy.item()
+
+
+def _plan(
+    data: Data, kept: np.ndarray | list[np.ndarray], recipe: Recipe, seeds: Seeds, steps_of: int | None
+) -> tuple[list[Epoch], np.ndarray]:
+    """Return (what every epoch is to be, positions of the validation split)."""
+    by_epoch = kept if isinstance(kept, list) else [kept] * recipe.epochs
+    by_epoch, held_out = _hold_out(by_epoch, recipe, seeds, data.train.examples)
+    counts = [len(fitted) if steps_of is None else steps_of - _held_out_of(steps_of, recipe) for fitted in by_epoch]
+    return [Epoch(fitted, count, -(-count // recipe.batch)) for fitted, count in zip(by_epoch, counts, strict=True)], held_out
 
 
 def _hold_out(by_epoch: list[np.ndarray], recipe: Recipe, seeds: Seeds, examples: int) -> tuple[list[np.ndarray], np.ndarray]:

@@ -10,7 +10,8 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import augment
-from pipeline_lib.learn.feed import Data, Seeds, Wanted, epochs
+from pipeline_lib.learn.feed import Data, Epoch, Seeds
+from pipeline_lib.learn.feed import fed as feed
 from pipeline_lib.rng import generator
 
 CPU = torch.device("cpu")
@@ -40,35 +41,41 @@ def data():
 
 def fed(data, kept, images=None, steps=5, seeds=SEEDS, times=3, settings=None, done=0):
     """For every epoch (labels in their order, images); kept: one array, or one per epoch."""
-    wanted = [Wanted(subset, images or len(subset), steps) for subset in (kept if isinstance(kept, list) else [kept] * times)]
+    planned = [Epoch(subset, images or len(subset), steps) for subset in (kept if isinstance(kept, list) else [kept] * times)]
     seen = []
-    for index, batches in epochs(data, settings or recipe(), seeds, wanted, done):
+    for index, batches in feed(data, settings or recipe(), seeds, planned, done):
         parts = list(batches)
         assert len(parts) == steps
         labels = torch.cat([labels for _, labels in parts])
         assert torch.equal(labels, data.train_labels[index])
         seen.append((labels.tolist(), torch.cat([images for images, _ in parts])))
-    assert len(seen) == len(wanted) - done
+    assert len(seen) == len(planned) - done
     return seen
 
 
 @pytest.mark.parametrize(("examples", "batch", "sizes"), [(70, 16, [14] * 5), (33, 16, [11] * 3), (10, 16, [10]), (17, 16, [9, 8])])
 def test_batches_differ_in_size_by_at_most_one(data, examples, batch, sizes):
-    wanted = [Wanted(np.arange(examples), examples, -(-examples // batch))] * 2
-    fed = [list(batches) for _, batches in epochs(data, recipe(batch=batch), SEEDS, wanted)]
-    assert [[len(labels) for _, labels in epoch] for epoch in fed] == [sizes] * 2
+    planned = [Epoch(np.arange(examples), examples, -(-examples // batch))] * 2
+    by_epoch = [list(batches) for _, batches in feed(data, recipe(batch=batch), SEEDS, planned)]
+    assert [[len(labels) for _, labels in epoch] for epoch in by_epoch] == [sizes] * 2
 
 
 @pytest.mark.parametrize("balance", ["none", "sampler"])
-@pytest.mark.parametrize("at_once", [1, 2, 5, 11])
-def test_what_is_sampled_at_once_leaves_no_trace(data, unequal, monkeypatch, balance, at_once):
-    """Part of an epoch, one epoch, or two and a bit more: against all epochs together."""
+@pytest.mark.parametrize(("at_once", "sampled"), [(1, [14] * 5), (2, [28, 28, 14]), (5, [70]), (11, [70])])
+def test_no_more_is_sampled_at_once_than_asked_for_which_leaves_no_trace(data, unequal, monkeypatch, balance, at_once, sampled):
     source, settings = (unequal, recipe(balance=balance)) if balance == "sampler" else (data, recipe())
-    together = fed(source, np.arange(N), settings=settings)
+    whole, sizes, augmented = fed(source, np.arange(N), settings=settings), [], augment.Images.augmented
+
+    def recorded(self, index, *rest):
+        sizes.append(len(index))
+        return augmented(self, index, *rest)
+
     monkeypatch.setattr(augment.Images, "chunk", lambda self, batch: at_once)
-    for (order, images), (order_again, images_again) in zip(together, fed(source, np.arange(N), settings=settings), strict=True):
+    monkeypatch.setattr(augment.Images, "augmented", recorded)
+    for (order, images), (order_again, images_again) in zip(whole, fed(source, np.arange(N), settings=settings), strict=True):
         assert order == order_again
         assert torch.equal(images, images_again)
+    assert sizes == sampled * 3
 
 
 @pytest.mark.parametrize("balance", ["none", "sampler"])
@@ -178,8 +185,8 @@ def examples(data, kept, images, steps=5, times=6, seeds=SEEDS):
     return [(255 * epoch[:, 0, 0, 0]).round().int().numpy() for _, epoch in fed_ones]
 
 
-def counts(data, epochs):
-    return np.array([np.bincount(data.train_labels.numpy()[epoch], minlength=data.classes) for epoch in epochs])
+def counts(data, by_epoch):
+    return np.array([np.bincount(data.train_labels.numpy()[epoch], minlength=data.classes) for epoch in by_epoch])
 
 
 def test_the_recipe_chooses_whether_classes_are_balanced(unequal):
