@@ -22,16 +22,17 @@ def photos():
 
 def one_by_one(image, row, column, flip, degrees):
     """Reflect-pad, crop, mirror and rotate one (C, H, W) uint8 image as torchvision does on PIL images."""
-    picture = Image.fromarray(image.transpose(1, 2, 0))
+    picture = Image.fromarray(image.transpose(1, 2, 0).squeeze())
     picture = tv.pad(picture, PADDING, padding_mode="reflect")
-    picture = tv.crop(picture, row + PADDING, column + PADDING, SIZE, SIZE)
+    picture = tv.crop(picture, row + PADDING, column + PADDING, *image.shape[1:])
     picture = tv.hflip(picture) if flip else picture
-    return np.asarray(tv.rotate(picture, degrees)).transpose(2, 0, 1)
+    return np.atleast_3d(np.asarray(tv.rotate(picture, degrees))).transpose(2, 0, 1)
 
 
 def pixels(images, change, settings, index=None):
     """Augment with mean 0 and std 1/255, so that the floats are the pixel values again."""
-    batch = Images(images, [0.0] * 3, [1 / 255] * 3, CPU)
+    channels = images.shape[1]
+    batch = Images(images, [0.0] * channels, [1 / 255] * channels, CPU)
     index = torch.arange(len(images)) if index is None else index
     return batch.augmented(index, change.at(index), settings)
 
@@ -48,6 +49,35 @@ def test_crop_flip_and_rotation_are_torchvisions(photos, rotation):
         theirs = one_by_one(image, int(change.rows[i]), int(change.columns[i]), bool(change.flip[i]), degrees)
         differing = (ours[i].numpy() != theirs).any(axis=0).mean()
         assert differing <= (0.005 if rotation else 0), f"example {i}: {differing:.1%} of the pixels differ"
+
+
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (9, 1), (33, 3), (40, 1)])
+def test_every_size_is_rotated_about_its_middle_as_torchvision_does(size, channels):
+    rng, settings = np.random.default_rng(1), Augmentation(crop_padding=PADDING, flip=True, rotation=30)
+    images = rng.integers(0, 256, size=(200, channels, size, size), dtype=np.uint8)
+    change = draw(settings, len(images), rng, CPU)
+    ours, differing = pixels(images, change, settings), 0
+    for i, image in enumerate(images):
+        degrees = float(torch.rad2deg(change.angle[i]))
+        theirs = one_by_one(image, int(change.rows[i]), int(change.columns[i]), bool(change.flip[i]), degrees)
+        differing += (ours[i].numpy() != theirs).any(axis=0).sum()
+    assert differing <= 0.005 * len(images) * size**2
+
+
+def test_changes_are_drawn_evenly_from_all_that_the_settings_allow():
+    """Within 4 standard errors of 20,000 draws; crops up and down, left and right, flips and angles are independent."""
+    change = draw(Augmentation(crop_padding=3, flip=True, rotation=20), 20_000, np.random.default_rng(0), CPU)
+    rows, columns, flip, degrees = change.rows, change.columns, change.flip, torch.rad2deg(change.angle)
+    for offset in (rows, columns):
+        assert (offset.min(), offset.max()) == (-3, 3)
+        assert torch.bincount(offset + 3).numpy() == pytest.approx(20_000 / 7, abs=4 * np.sqrt(20_000 / 7))
+    assert flip.double().mean() == pytest.approx(0.5, abs=0.015)
+    assert -20 <= degrees.min() < -19.9
+    assert 19.9 < degrees.max() <= 20
+    assert degrees.mean() == pytest.approx(0, abs=0.33)
+    assert degrees.abs().mean() == pytest.approx(10, abs=0.17)
+    together = torch.corrcoef(torch.stack([rows.double(), columns.double(), flip.double(), degrees.double()]))
+    assert (together - torch.eye(4)).abs().max() < 4 / np.sqrt(20_000)
 
 
 def test_no_change_leaves_pixels_alone(photos):

@@ -8,7 +8,7 @@ import torch
 
 from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
-from pipeline_lib.learn import device, models, speed
+from pipeline_lib.learn import augment, device, models, speed
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.speed import Clock, Speed, peak
 from pipeline_lib.learn.train import predict, train
@@ -68,6 +68,21 @@ def test_a_gpu_is_timed_by_its_own_events_and_waited_for_once(monkeypatch):
     assert not waits
     assert clock.add_up() == {"batches": 4 * 0.25, "work": 0.25}
     assert len(waits) == 1
+
+
+def test_making_batches_is_data_and_nothing_else(noise, monkeypatch):
+    augmented = augment.Images.augmented
+
+    def slow(self, *arguments):
+        time.sleep(NAP)
+        return augmented(self, *arguments)
+
+    quick = train(Data(noise, recipe(), CPU), np.arange(80), recipe(), SEEDS).speed
+    monkeypatch.setattr(augment.Images, "augmented", slow)
+    spent = train(Data(noise, recipe(), CPU), np.arange(80), recipe(), SEEDS).speed
+    assert spent.data_seconds >= 3 * NAP, "once an epoch"
+    assert spent.compute_seconds < quick.compute_seconds + 2 * NAP
+    assert spent.evaluation_seconds < NAP
 
 
 def test_a_gpu_that_is_full_has_no_yardstick(monkeypatch):

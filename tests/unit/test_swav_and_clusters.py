@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from lightly.loss import SwaVLoss
 
 from pipeline_lib.config import Swav
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import cluster, swav, views
+from pipeline_lib.rng import derive_seed, generator
 
+CPU = torch.device("cpu")
 SETTINGS = Swav(width=4, epochs=12, batch=32, lr=0.01, prototypes=8, hidden=16, projection=8, min_scale=0.6, log_every=8, knn=5)
 
 
@@ -36,6 +39,42 @@ def test_features_and_prototype_scores_of_every_example(blocks):
     assert found.knn_accuracy[-1] > 0.9
     assert np.array_equal(found.features, again.features)
     assert not np.array_equal(found.features, swav.train_swav(blocks, SETTINGS, 1, torch.device("cpu")).features)
+
+
+def test_the_fast_path_is_a_plain_loop(blocks):
+    """Against two passes per step over contiguous images, torch's own AdamW and cosine, from the same draws."""
+    settings = SETTINGS.model_copy(update={"epochs": 3, "batch": 16, "weight_decay": 1e-2})
+    fast = swav.train_swav(blocks, settings, 0, CPU)
+    network = swav._Network(settings, 1, 8, derive_seed(0, "swav init")).to(memory_format=torch.contiguous_format).train()
+    start = torch.cat([p.detach().flatten() for p in network.parameters()])
+    orders, draws = generator(0, "swav order"), torch.Generator().manual_seed(derive_seed(0, "swav views"))
+    criterion, batches = SwaVLoss(), 128 // 16
+    plain = torch.optim.AdamW(network.parameters(), settings.lr, weight_decay=settings.weight_decay, foreach=False)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(plain, settings.epochs * batches)
+    pixels, losses = torch.from_numpy(blocks.train_images).float() / 255, []
+    for _ in range(settings.epochs):
+        order, total = orders.permutation(128), 0.0
+        one, two = (views.draw(128, 1, settings, draws, CPU).split(16) for _ in range(2))
+        for number, index in enumerate(np.split(order, batches)):
+            first, second = (2 * views.view(pixels[index], drawn[number]).contiguous() - 1 for drawn in (one, two))
+            assert (first - second).abs().mean() > 0.01, "two views"
+            with torch.no_grad():
+                weight = network.prototypes.heads[0].weight
+                weight.copy_(torch.nn.functional.normalize(weight, dim=1))
+            plain.zero_grad()
+            scores = network(torch.cat([first, second]))[1]
+            loss = criterion(list(scores.chunk(2)), [])
+            loss.backward()
+            plain.step()
+            cosine.step()
+            total += loss.item()
+        losses.append(total / batches)
+    assert fast.loss == pytest.approx(losses, rel=1e-4)
+    moved = torch.cat([p.detach().flatten() for p in network.parameters()]) - start
+    assert moved.abs().max() > 0.01
+    features, prototypes = (part.numpy() for part in swav.forward(network, torch.from_numpy(blocks.train_images)))
+    assert np.allclose(fast.features, features, rtol=1e-2, atol=1e-3)
+    assert np.allclose(fast.prototypes, prototypes, rtol=1e-2, atol=1e-3)
 
 
 def test_a_small_data_set_is_trained_on_in_smaller_batches(blocks):

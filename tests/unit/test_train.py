@@ -174,42 +174,104 @@ def plain_optimiser(model, settings):
     return torch.optim.SGD(model.parameters(), lr=1, momentum=0.9, nesterov=True, weight_decay=5e-4, foreach=False, fused=False)
 
 
-@pytest.mark.parametrize(
-    ("network", "channels", "optimiser", "tolerance"),
-    [
-        ("small_cnn", 1, SGD, 2e-5),
-        ("small_cnn", 3, ADAM, 1e-4),
-        ("resnet18_cifar", 3, {**SGD, "lr": 0.01}, 1e-4),
-        ("plain18", 3, {**SGD, "lr": 0.001}, 1e-4),
-    ],
-)
+NETWORKS = [
+    ("small_cnn", 1, SGD, 2e-5),
+    ("small_cnn", 3, ADAM, 1e-4),
+    ("resnet18_cifar", 3, {**SGD, "lr": 0.01}, 1e-4),
+    ("plain18", 3, {**SGD, "lr": 0.001}, 1e-4),
+]
+
+
+@pytest.mark.parametrize(("network", "channels", "optimiser", "tolerance"), NETWORKS)
 def test_the_fast_path_is_a_plain_loop(stripes, network, channels, optimiser, tolerance):
-    """Against images gathered in Python, contiguous, torch's plain optimiser and the same draws; float32 tolerances."""
-    settings = recipe(model=network, optimiser=optimiser, augmentation={}, epochs=2)
     coloured = Dataset(**(vars(stripes) | {"train_images": stripes.train_images.repeat(channels, axis=1)}))
     coloured.train_images[:, -1] //= channels  # channels differ in mean and spread
-    fast = train(Data(without_test(coloured), settings, CPU), np.arange(0, 70, 2), settings, SEEDS)
-    pixels = coloured.train_images.astype(np.float64) / 255
+    as_a_plain_loop(coloured, recipe(model=network, optimiser=optimiser, augmentation={}, epochs=2), tolerance)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"name": "constant"},
+        {"name": "steps", "epochs": [1, 3], "factor": 0.2},
+        {"name": "plateau", "validation": 0.2, "patience": 0, "factor": 0.2},
+    ],
+    ids=["constant", "steps", "plateau"],
+)
+def test_the_fast_path_is_a_plain_loop_by_every_schedule(stripes, schedule):
+    """Labels at random: once they are learnt by heart, the loss of those held out rises, and a plateau's rate falls."""
+    labels = np.random.default_rng(1).integers(0, 2, 70)
+    noise = Dataset(**(vars(stripes) | {"train_labels": labels}))
+    rates = as_a_plain_loop(noise, recipe(optimiser=SGD, schedule=schedule, augmentation={}, epochs=5), 1e-4)
+    assert (len(set(rates)) > 1) == (schedule["name"] != "constant")
+
+
+def as_a_plain_loop(dataset, settings, tolerance) -> list[float]:
+    """Train both ways on every other example, compare all that a training leaves behind, and return the plain loop's rates.
+
+    The plain way: images gathered in Python, contiguous, torch's plain optimiser and schedulers; the draws are the same.
+    """
+    channels, epochs, optimiser = dataset.train_images.shape[1], settings.epochs, settings.optimiser.model_dump()
+    data = Data(without_test(dataset), settings, CPU)
+    fast = train(data, np.arange(0, 70, 2), settings, SEEDS)
+    pixels = dataset.train_images.astype(np.float64) / 255
     mean, std = (getattr(pixels, name)(axis=(0, 2, 3), keepdims=True) for name in ("mean", "std"))
     plain_images = torch.from_numpy((pixels - mean) / std).float()
-    labels = torch.from_numpy(stripes.train_labels)
-    model = models.build(network, channels, 8, 2, 4, derive_seed(0, "training", 0, "init")).to(
-        memory_format=torch.contiguous_format
-    )
-    plain = plain_optimiser(model, optimiser)
-    orders, step, steps = generator(0, "training", 0, "order"), 0, 2 * 3
-    for _ in range(2):
-        order = [i for i in orders.permutation(70) if i % 2 == 0]
-        for index in np.array_split(order, 3):
-            plain.param_groups[0]["lr"] = optimiser["lr"] * min((step + 1) / 2, (steps - step) / (steps - 2))
+    labels = torch.from_numpy(dataset.train_labels)
+    seed = derive_seed(0, "training", 0, "init")
+    model = models.build(settings.model, channels, 8, 2, 4, seed).to(memory_format=torch.contiguous_format)
+    [fitted], held_out = _hold_out([np.arange(0, 70, 2)], settings, SEEDS, 70)
+    plain, orders = plain_optimiser(model, optimiser), generator(0, "training", 0, "order")
+    batches = -(-len(fitted) // settings.batch)
+    by_step, by_epoch = plain_schedules(plain, settings, epochs * batches)
+    losses, validation, rates = [], [], []
+    for _ in range(epochs):
+        model.train()
+        order, seen = [i for i in orders.permutation(70) if i in fitted], 0.0
+        for index in np.array_split(order, batches):
+            rates.append(plain.param_groups[0]["lr"])
             plain.zero_grad()
-            nn.functional.cross_entropy(model(plain_images[index]), labels[index]).backward()
+            loss = nn.functional.cross_entropy(model(plain_images[index]), labels[index])
+            loss.backward()
             plain.step()
-            step += 1
-    assert fast.steps == steps
-    start = flat(models.build(network, channels, 8, 2, 4, derive_seed(0, "training", 0, "init")))
+            by_step()
+            seen += loss.item() * len(index)
+        losses.append(seen / len(fitted))
+        model.eval()
+        with torch.no_grad():
+            held = nn.functional.cross_entropy(model(plain_images[held_out]), labels[held_out]).item() if len(held_out) else np.nan
+        validation.append(held)
+        by_epoch(held)
+    assert fast.steps == epochs * batches
+    start = flat(models.build(settings.model, channels, 8, 2, 4, seed))
     assert (weights(fast) - start).abs().max() > 20 * tolerance, "it has moved much farther than the tolerance"
     assert (weights(fast) - flat(model)).abs().max() < tolerance
+    for (name, ours), theirs in zip(fast.model.named_buffers(), model.buffers(), strict=True):
+        assert torch.allclose(ours.float(), theirs.float(), rtol=50 * tolerance, atol=50 * tolerance), name
+    assert fast.train_loss == pytest.approx(losses, rel=50 * tolerance)
+    assert fast.validation_loss == pytest.approx(validation, rel=50 * tolerance, nan_ok=True)
+    with torch.no_grad():
+        theirs = model(plain_images)
+    assert torch.allclose(predict(fast.model, data.train, settings), theirs, rtol=50 * tolerance, atol=50 * tolerance)
+    return rates
+
+
+def plain_schedules(optimiser, settings, steps):
+    """Return what torch's scheduler is told after every step, and after every epoch with its validation loss."""
+    schedules, base, kind = torch.optim.lr_scheduler, settings.optimiser.lr, settings.schedule
+    optimiser.param_groups[0]["lr"] = base
+    match kind.name:
+        case "onecycle":  # up over the first fifth of the steps, down to nothing; torch's own has other ends
+            rising = max(1, round(kind.warmup * steps))
+            straight = schedules.LambdaLR(optimiser, lambda step: min((step + 1) / rising, (steps - step) / (steps - rising)))
+            return straight.step, lambda loss: None
+        case "steps":
+            drops = schedules.MultiStepLR(optimiser, kind.epochs, kind.factor)
+            return lambda: None, lambda loss: drops.step()
+        case "plateau":
+            plateau = schedules.ReduceLROnPlateau(optimiser, factor=kind.factor, patience=kind.patience, min_lr=kind.min_lr)
+            return lambda: None, plateau.step
+    return lambda: None, lambda loss: None
 
 
 def without_test(dataset):
