@@ -37,7 +37,15 @@ COMPILED_ROWS = (
     Row("compiled_small_cpu", "Steps of `small`, compiled / as they are", "x", "", COMPILED),
     Row("compiled_digits_cpu", "Steps of `small_digits`, compiled / as they are", "x", "", COMPILED),
 )
-BFLOAT_ROW = Row("bfloat16_small_cpu", "Steps of `small`, bfloat16 / float32", "x", "", BFLOAT, "a CPU with bfloat16 arithmetic")
+BFLOAT_ROWS = tuple(
+    Row(f"bfloat16_{key}_cpu", f"Steps of `{recipe}`, bfloat16 / float32", "x", "", BFLOAT, "a CPU with bfloat16 arithmetic")
+    for key, recipe in (
+        ("small", "small"),
+        ("digits", "small_digits"),
+        ("resnet18", "resnet18"),
+        ("resnet32", "resnet32_threshold"),
+    )
+)
 ABREAST = "Each in a stream of its own, asked for in turn by one Python thread; images/s of both over those of one."
 GPU_ROWS = (
     Row("compiled_resnet18_gpu", "Steps of `resnet18`, compiled / as they are, GPU", "x", "", COMPILED, "a GPU"),
@@ -52,13 +60,14 @@ ABREAST_ROWS = (
 
 @dataclass(frozen=True)
 class Case:
-    """One recipe on images of one size: how many steps a measurement has, how many measurements."""
+    """One recipe on images of one size: how many steps a measurement has, how many measurements; the batch, if not the recipe's."""
 
     recipe: str
     channels: int
     side: int
     steps: int
     repeats: int
+    batch: int | None = None
 
 
 def measure(quick: bool) -> Iterator[Result]:
@@ -73,9 +82,14 @@ def measure(quick: bool) -> Iterator[Result]:
     for case, row in zip(cases, COMPILED_ROWS, strict=True):
         yield compare(row, case, cpu, compiled)
     if machine.computes_in_bfloat16():
-        yield compare(BFLOAT_ROW, cases[0], cpu, bfloat16)
+        deep = (
+            Case("resnet18", 3, 32, *((1, 2) if quick else (2, 5)), batch=32),
+            Case("resnet32_threshold", 3, 32, *((1, 2) if quick else (5, 5))),
+        )
+        for case, row in zip((*cases, *deep), BFLOAT_ROWS, strict=True):
+            yield compare(row, case, cpu, bfloat16)
     else:
-        yield from skipped([BFLOAT_ROW])
+        yield from skipped(BFLOAT_ROWS)
     if not torch.cuda.is_available():
         yield from skipped([*GPU_ROWS, *ABREAST_ROWS])
         return
@@ -89,6 +103,7 @@ def measure(quick: bool) -> Iterator[Result]:
 def compare(row: Row, case: Case, where: torch.device, other: Callable, ours_first: bool = False) -> Result:
     """Measure one way against ours: ours / other if `ours_first`, else other / ours."""
     recipe = inputs.recipe(case.recipe, 1)
+    recipe = recipe.model_copy(update={"batch": case.batch or recipe.batch})
     data = Data(inputs.images(2 * recipe.batch, case.channels, case.side), recipe, where)
     batch = resident_batch(data, recipe)
     take = Step(*fresh(data, recipe), recipe)
@@ -205,5 +220,5 @@ def bfloat16(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -> Calla
 
 
 GROUP = Group(
-    "steps", "Steps computed in other ways", HOW, (*PLAIN_ROWS, *COMPILED_ROWS, BFLOAT_ROW, *GPU_ROWS, *ABREAST_ROWS), measure
+    "steps", "Steps computed in other ways", HOW, (*PLAIN_ROWS, *COMPILED_ROWS, *BFLOAT_ROWS, *GPU_ROWS, *ABREAST_ROWS), measure
 )
