@@ -102,6 +102,16 @@ def test_an_example_changes_alike_whatever_else_is_in_the_batch(photos):
     assert torch.equal(pixels(photos, change, settings, some), everything[some])
 
 
+@pytest.mark.parametrize("rotation", [0, 15])
+def test_sampling_waits_for_no_number_of_the_device(rotation):
+    """A tensor without numbers stands for a GPU that is still busy: whatever looked at one would stop here."""
+    settings, nowhere = Augmentation(crop_padding=PADDING, flip=True, rotation=rotation), torch.device("meta")
+    batch = Images(np.zeros((12, 3, SIZE, SIZE), np.uint8), [0.0] * 3, [1.0] * 3, nowhere)
+    change, index = draw(settings, 12, np.random.default_rng(0), nowhere), torch.arange(5, device=nowhere)
+    assert batch.augmented(index, change.at(index), settings).shape == (5, 3, SIZE, SIZE)
+    assert batch.clean(index).is_meta
+
+
 def test_changes_are_taken_and_joined_in_order():
     settings = Augmentation(crop_padding=PADDING, flip=True, rotation=15)
     first, second = (draw(settings, 6, np.random.default_rng(seed), CPU) for seed in (0, 1))

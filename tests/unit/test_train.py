@@ -12,10 +12,12 @@ from torch import nn
 from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.learn import augment, models
+from pipeline_lib.learn import augment, losses, models
 from pipeline_lib.learn.embed import embed
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.flops import per_image
+from pipeline_lib.learn.optimise import Optimiser
+from pipeline_lib.learn.step import launched
 from pipeline_lib.learn.train import _hold_out, build, loss_and_accuracy, predict, train
 from pipeline_lib.learn.train import test as accuracies
 from pipeline_lib.rng import derive_seed, generator
@@ -272,6 +274,17 @@ def plain_schedules(optimiser, settings, steps):
             plateau = schedules.ReduceLROnPlateau(optimiser, factor=kind.factor, patience=kind.patience, min_lr=kind.min_lr)
             return lambda: None, plateau.step
     return lambda: None, lambda loss: None
+
+
+@pytest.mark.parametrize("network", models.BUILDERS)
+def test_a_step_waits_for_no_number_of_the_device(network):
+    """Tensors without numbers stand for a GPU that is still busy: whatever looked at one would stop here."""
+    settings = recipe(model=network, optimiser=ADAM)  # fused SGD has no such stand-in
+    model = models.build(network, 3, 32, 5, 4, 0).to("meta").train()
+    images, labels = torch.empty(4, 3, 32, 32, device="meta"), torch.empty(4, dtype=torch.int64, device="meta")
+    loss, logits = launched(model, Optimiser(model, settings.optimiser), "float32", losses.plain(settings), images, labels, 0.1)
+    assert loss.is_meta
+    assert logits.shape == (4, 5)
 
 
 def without_test(dataset):
