@@ -28,8 +28,8 @@ CODE = {
     "selection rule": ("prune/select.py", "+ Fraction(1, 2))", "+ Fraction(1, 3))", SWEEPS | BASELINES | {"draw_sliding_window"}),
     "training loop": (
         "learn/train.py",
-        "taken = sum(steps[:epoch])",
-        "taken = 1 * sum(steps[:epoch])",
+        "sum(epoch.images for epoch in planned)",
+        "1 * sum(epoch.images for epoch in planned)",
         SEEDS | {"score el2n", "score forget", "score forget_raw"} | SWEEPS | BASELINES | DRAW,
     ),
     "yardstick of the speed": ("learn/speed.py", '"cpu": 6', '"cpu": 7', set()),
