@@ -11,22 +11,15 @@ from pipeline_lib.learn import full_gradient, models
 from pipeline_lib.learn.augment import Images
 from pipeline_lib.learn.embed import gradient_norm
 from pipeline_lib.learn.full_gradient import chosen_layers, gradient_norms, largest_chunk
+from tests.unit.networks import in_the_middle_of_training
 
 EXAMPLES, CLASSES = 7, 5
 SIZES = {"small_cnn": 16, "one_conv": 16, "resnet18_cifar": 12, "resnet18": 40, "resnet32": 12, "plain18": 8}
 
 
 def network(name="small_cnn", channels=3):
-    """A network in the middle of a training: statistics and weights of batch norm are not those of the beginning."""
     torch.manual_seed(1)
-    model = models.build(name, channels, SIZES[name], CLASSES, 6, seed=3)
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.running_mean.uniform_(-0.3, 0.3)
-            layer.running_var.uniform_(0.5, 2)
-            nn.init.uniform_(layer.weight, 0.5, 1.5)
-            nn.init.uniform_(layer.bias, -0.5, 0.5)
-    return model.eval()
+    return in_the_middle_of_training(models.build(name, channels, SIZES[name], CLASSES, 6, seed=3)).eval()
 
 
 def images_for(name="small_cnn", channels=3):

@@ -6,18 +6,12 @@ import torchvision
 from torch import nn
 
 from pipeline_lib.learn import models
+from tests.unit.networks import in_the_middle_of_training
 
 
-def in_the_middle_of_training(model: nn.Module) -> nn.Module:
-    """Give batch norm statistics and weights that are not those of the beginning."""
+@pytest.fixture(autouse=True)
+def seeded():
     torch.manual_seed(0)
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.running_mean.uniform_(-0.3, 0.3)
-            layer.running_var.uniform_(0.5, 2)
-            nn.init.uniform_(layer.weight, 0.5, 1.5)
-            nn.init.uniform_(layer.bias, -0.5, 0.5)
-    return model
 
 
 def differ(one: torch.Tensor, two: torch.Tensor) -> float:

@@ -263,7 +263,7 @@ def plain_schedules(optimiser, settings, steps):
     schedules, base, kind = torch.optim.lr_scheduler, settings.optimiser.lr, settings.schedule
     optimiser.param_groups[0]["lr"] = base
     match kind.name:
-        case "onecycle":  # up over the first fifth of the steps, down to nothing; torch's own has other ends
+        case "onecycle":  # straight up, and down to nothing; torch's own has other ends
             rising = max(1, round(kind.warmup * steps))
             straight = schedules.LambdaLR(optimiser, lambda step: min((step + 1) / rising, (steps - step) / (steps - rising)))
             return straight.step, lambda loss: None
