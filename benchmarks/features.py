@@ -8,6 +8,7 @@ from benchmarks import inputs
 from benchmarks.result import Group, Result, Row, repeat, skipped
 from pipeline_lib.data import digits
 from pipeline_lib.learn import device
+from pipeline_lib.learn.precision import settled
 from pipeline_lib.learn.speed import peak
 from pipeline_lib.learn.swav import train_swav
 
@@ -31,7 +32,8 @@ def measure(quick: bool) -> Iterator[Result]:
 
 def share_of_steps(row: Row, where: torch.device, repeats: int) -> Result:
     """Train a few times and read the accounts."""
-    settings, (dataset, _) = inputs.study().swav["digits"], digits.read({"test_fraction": 0.2}, inputs.SEED)
+    dataset, _ = digits.read({"test_fraction": 0.2}, inputs.SEED)
+    settings = settled(inputs.study().swav["digits"], dataset, where)
     accounts = []
 
     def train() -> float:
@@ -41,7 +43,7 @@ def share_of_steps(row: Row, where: torch.device, repeats: int) -> Result:
 
     shares = repeat(train, repeats)
     last = accounts[-1]
-    of_peak = last.flops_per_second / peak(where, "auto")
+    of_peak = last.flops_per_second / peak(where, settings.precision)
     return Result(row.key, shares, f"{last.images_per_second:,.0f} images/s, two views each; {of_peak:.0%} of the product's rate")
 
 

@@ -12,6 +12,7 @@ from pipeline_lib.data.dataset import Dataset
 ROOT = Path(__file__).parents[1]
 CLASSES = 10
 SEED = 0
+PRECISION = {"cpu": "float32", "cuda": "bfloat16"}  # of all rows that say nothing else
 
 
 @functools.cache
@@ -20,11 +21,18 @@ def study() -> Study:
     return parse_study(yaml.safe_load((ROOT / "config.yaml").read_text()))
 
 
-def recipe(name: str, epochs: int, **changes: object) -> Recipe:
-    """Return a recipe of config.yaml with another length, and with parts of its augmentation changed."""
+def recipe(name: str, epochs: int, kind: str = "cpu", **changes: object) -> Recipe:
+    """Return a recipe of config.yaml with another length, and with parts of its augmentation changed.
+
+    Args:
+        name: of the recipe.
+        epochs: its length.
+        kind: of device, "cpu" or "cuda": the precision is that of `PRECISION`, whatever `auto` would mean for the work.
+        changes: of the augmentation.
+    """
     found = study().recipes[name]
     augmentation = found.augmentation.model_copy(update=changes)
-    return found.model_copy(update={"epochs": epochs, "augmentation": augmentation})
+    return found.model_copy(update={"epochs": epochs, "augmentation": augmentation, "precision": PRECISION[kind]})
 
 
 def images(examples: int, channels: int, side: int) -> Dataset:

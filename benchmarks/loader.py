@@ -150,7 +150,7 @@ def measure(quick: bool) -> Iterator[Result]:
     if not torch.cuda.is_available():
         yield from skipped([ROW_GPU])
         return
-    recipe = inputs.recipe("resnet18", 1, crop_padding=4, flip=True, rotation=ROTATION)
+    recipe = inputs.recipe("resnet18", 1, "cuda", crop_padding=4, flip=True, rotation=ROTATION)
     dataset = inputs.images((10 if quick else 50) * recipe.batch, 3, 32)
     yield alone(ROW_GPU, dataset, recipe, device.choose("cuda"), repeats, threads=1)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import inputs
+from benchmarks import inputs, machine
 from benchmarks.result import Group, Result, Row, clock, interleave, medians, repeat, skipped
 from benchmarks.training import bare_rate, fresh, resident_batch
 from pipeline_lib.config import Recipe
@@ -49,6 +49,15 @@ RESNET = Row(
     "at least 35%",
     "One CPU thread, a batch of 32 only.",
 )
+PEAK_BFLOAT16 = Row("peak_bfloat16_cpu", "Matrix product, bfloat16, one thread", "GFLOP/s", needs="a CPU with bfloat16 arithmetic")
+RESNET_BFLOAT16 = Row(
+    "share_resnet18_bfloat16_cpu",
+    "Steps of `resnet18` in bfloat16, rate against the product's",
+    "%",
+    "at least 35%",
+    "One CPU thread, a batch of 32 only.",
+    "a CPU with bfloat16 arithmetic",
+)
 RESNET_GPU = Row(
     "share_resnet18_gpu", "Steps of `resnet18`, rate against the product's, GPU", "%", "at least 35%", "On the GPU.", "a GPU"
 )
@@ -67,23 +76,28 @@ def measure(quick: bool) -> Iterator[Result]:
     """Yield a result per row."""
     sizes = Sizes(512, 4, 2) if quick else Sizes(CPU_SIDE, 10, 7)
     cpu = device.choose("cpu", 1)
-    yield peak(PEAK_CPU, cpu, sizes)
+    yield peak(PEAK_CPU, cpu, sizes, "float32")
     yield bandwidth(BANDWIDTH_CPU, cpu, 2**24 if quick else COPIED["cpu"], sizes.repeats)
     yield share(SMALL, cpu, sizes, inputs.recipe("small", 1), steps=5 if quick else 50)
     small_batch = inputs.recipe("resnet18", 1).model_copy(update={"batch": 4 if quick else 32})
     yield share(RESNET, cpu, sizes, small_batch, steps=1 if quick else 2)
+    if machine.computes_in_bfloat16():
+        yield peak(PEAK_BFLOAT16, cpu, sizes, "bfloat16")
+        yield share(RESNET_BFLOAT16, cpu, sizes, small_batch.model_copy(update={"precision": "bfloat16"}), steps=1 if quick else 2)
+    else:
+        yield from skipped([PEAK_BFLOAT16, RESNET_BFLOAT16])
     if not torch.cuda.is_available():
         yield from skipped([PEAK_GPU, BANDWIDTH_GPU, RESNET_GPU])
         return
     gpu, sizes = device.choose("cuda"), Sizes(1024, 4, 2) if quick else Sizes(GPU_SIDE, 50, 7)
-    yield peak(PEAK_GPU, gpu, sizes)
+    yield peak(PEAK_GPU, gpu, sizes, inputs.PRECISION["cuda"])
     yield bandwidth(BANDWIDTH_GPU, gpu, 2**24 if quick else COPIED["cuda"], sizes.repeats)
-    yield share(RESNET_GPU, gpu, sizes, inputs.recipe("resnet18", 1), steps=5 if quick else 100)
+    yield share(RESNET_GPU, gpu, sizes, inputs.recipe("resnet18", 1, "cuda"), steps=5 if quick else 100)
 
 
-def peak(row: Row, where: torch.device, sizes: Sizes) -> Result:
+def peak(row: Row, where: torch.device, sizes: Sizes, precision: str) -> Result:
     """Measure the matrix product."""
-    product = Product(where, sizes)
+    product = Product(where, sizes, precision)
     return Result(row.key, repeat(product.rate, sizes.repeats), str(product.dtype).removeprefix("torch."))
 
 
@@ -101,11 +115,11 @@ def copy_rate(where: torch.device, size: int) -> float:
 
 
 class Product:
-    """A matrix product in the precision that recipes with `precision: auto` compute in on this device, the faster way there is."""
+    """A matrix product, the faster way there is."""
 
-    def __init__(self, where: torch.device, sizes: Sizes):
+    def __init__(self, where: torch.device, sizes: Sizes, precision: str):
         self._where, self._sizes = where, sizes
-        self.dtype = device.dtype(where, "auto")
+        self.dtype = device.DTYPES[precision]
         generator = torch.Generator().manual_seed(inputs.SEED)
         ways = squares(torch.randn(sizes.side, sizes.side, generator=generator).to(where, self.dtype))
         self._product = max(ways, key=lambda way: max(self._rate(way) for _ in range(2)))
@@ -127,7 +141,7 @@ class Product:
 def share(row: Row, where: torch.device, sizes: Sizes, recipe: Recipe, steps: int) -> Result:
     """Measure steps on one resident batch against the matrix product."""
     data = Data(inputs.images(recipe.batch, 3, 32), recipe, where)
-    batch, product = resident_batch(data, recipe), Product(where, sizes)
+    batch, product = resident_batch(data, recipe), Product(where, sizes, recipe.precision)
     per_image = operations(data, recipe, batch) / recipe.batch / GIGA
 
     def bare() -> float:
@@ -167,5 +181,9 @@ def kept_for_backward(data: Data, recipe: Recipe, batch: tuple[torch.Tensor, tor
 
 
 GROUP = Group(
-    "peak", "Share of the arithmetic", HOW, (PEAK_CPU, BANDWIDTH_CPU, SMALL, RESNET, PEAK_GPU, BANDWIDTH_GPU, RESNET_GPU), measure
+    "peak",
+    "Share of the arithmetic",
+    HOW,
+    (PEAK_CPU, BANDWIDTH_CPU, SMALL, RESNET, PEAK_BFLOAT16, RESNET_BFLOAT16, PEAK_GPU, BANDWIDTH_GPU, RESNET_GPU),
+    measure,
 )

@@ -102,7 +102,7 @@ def measure(quick: bool) -> Iterator[Result]:
 
 def compare(row: Row, case: Case, where: torch.device, other: Callable, ours_first: bool = False) -> Result:
     """Measure one way against ours: ours / other if `ours_first`, else other / ours."""
-    recipe = inputs.recipe(case.recipe, 1)
+    recipe = inputs.recipe(case.recipe, 1, where.type)
     recipe = recipe.model_copy(update={"batch": case.batch or recipe.batch})
     data = Data(inputs.images(2 * recipe.batch, case.channels, case.side), recipe, where)
     batch = resident_batch(data, recipe)
@@ -189,7 +189,7 @@ def without_kernels(model: nn.Module, optimiser, batch: tuple, recipe: Recipe) -
 
 def abreast(row: Row, case: Case, where: torch.device) -> Result:
     """Measure the steps of two trainings side by side against those of one."""
-    recipe = inputs.recipe(case.recipe, 1)
+    recipe = inputs.recipe(case.recipe, 1, where.type)
     data = Data(inputs.images(2 * recipe.batch, case.channels, case.side), recipe, where)
     batch = resident_batch(data, recipe)
     trainings = [(Step(*fresh(data, recipe), recipe), torch.cuda.Stream(where)) for _ in range(2)]

@@ -103,16 +103,16 @@ def measure(quick: bool) -> Iterator[Result]:
     if not torch.cuda.is_available():
         yield from skipped([ROW_GPU])
         return
-    dataset, recipe = setting("resnet18", 40 if quick else 400)
+    dataset, recipe = setting("resnet18", 40 if quick else 400, "cuda")
     where = device.choose("cuda")
     data = Data(dataset, recipe, where)
     theirs = AsTheThesis(dataset, data, recipe)
     yield compare(ROW_GPU, interleave(lambda: _ours(data, recipe), theirs.epoch, repeats), f", {GPU_WORKERS} workers")
 
 
-def setting(name: str, steps: int) -> tuple[Dataset, Recipe]:
+def setting(name: str, steps: int, kind: str = "cpu") -> tuple[Dataset, Recipe]:
     """Return noise for so many steps, and a recipe with the thesis's batch, optimiser and augmentation."""
-    recipe = inputs.recipe(name, 1, crop_padding=4, flip=True, rotation=ROTATION)
+    recipe = inputs.recipe(name, 1, kind, crop_padding=4, flip=True, rotation=ROTATION)
     recipe = recipe.model_copy(update={"batch": BATCH, "optimiser": Adam(name="adam", lr=RATE)})
     whole = inputs.images(steps * BATCH, 3, 32)
     tested = slice(len(whole.train_labels) // TEST_SHARE)

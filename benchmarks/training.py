@@ -13,6 +13,7 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.learn import augment, device, models, train
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.optimise import Optimiser
+from pipeline_lib.learn.precision import settled
 from pipeline_lib.learn.replay import WARM_UP
 from pipeline_lib.learn.step import Step
 
@@ -22,7 +23,8 @@ HOW = (
     "Images per second of `pipeline_lib.learn.train.train` as the pipeline runs it (a new order, crops, flips and rotations for "
     "every example and epoch, schedule, loss), divided by those of the same step function on one batch that stays on the device: "
     "forward, backward, optimiser and nothing else. Same process, model, batch, thread count and memory layout, noise for images, "
-    "a fresh model for both. The two alternate; the value is the median of the ratios of neighbours after a pair to warm up."
+    "a fresh model for both, in the precision that `auto` means here. The two alternate; the value "
+    "is the median of the ratios of neighbours after a pair to warm up."
 )
 CPU_ROWS = (
     Row("loop_small_cpu", "Training loop / bare steps, recipe `small`", "%", GOAL, "32x32x3, one CPU thread."),
@@ -79,7 +81,9 @@ def measure(quick: bool) -> Iterator[Result]:
 def ratio(case: Case, where: torch.device) -> Result:
     """Measure one case."""
     recipe = inputs.recipe(case.recipe, case.epochs)
-    data = Data(inputs.images(case.steps * recipe.batch, case.channels, case.side), recipe, where)
+    dataset = inputs.images(case.steps * recipe.batch, case.channels, case.side)
+    recipe = settled(recipe.model_copy(update={"precision": "auto"}), dataset, where)
+    data = Data(dataset, recipe, where)
     everything, batch = np.arange(data.train.examples), resident_batch(data, recipe)
 
     def loop() -> float:
@@ -91,7 +95,7 @@ def ratio(case: Case, where: torch.device) -> Result:
 
     pairs = interleave(loop, bare, case.repeats)
     ours, limit = medians(pairs)
-    detail = f"{ours:,.0f} against {limit:,.0f} images/s, batch {recipe.batch}"
+    detail = f"{ours:,.0f} against {limit:,.0f} images/s, batch {recipe.batch}, {recipe.precision}"
     return Result(case.row.key, tuple(100 * a / b for a, b in pairs), detail)
 
 

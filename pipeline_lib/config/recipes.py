@@ -110,6 +110,15 @@ Schedule = Annotated[
 ]
 
 
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    Field(
+        description="`auto`: bfloat16 where a GPU computes in it, and on a CPU with AVX-512 BF16 where a step is long enough to "
+        "gain by it; else float32"
+    ),
+]
+
+
 class Recipe(Section):
     """How a model is trained."""
 
@@ -125,9 +134,7 @@ class Recipe(Section):
         word_or((dict, Normalisation), ("dataset", "none"), "a section with mean and std"),
         Field(description="`dataset`: mean and std of the training set"),
     ] = "dataset"
-    precision: Annotated[
-        Literal["auto", "float32", "bfloat16"], Field(description="`auto`: bfloat16 where a GPU computes in it, else float32")
-    ] = "auto"
+    precision: Precision = "auto"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0
     balance: Annotated[
         Balance,
@@ -167,6 +174,7 @@ class Swav(Section):
         list[Annotated[int, Field(ge=2)]],
         Field(min_length=2, max_length=2, description="smallest and largest number of clusters tried for `k: elbow`"),
     ] = [2, 60]
+    precision: Precision = "auto"
     threads: Annotated[int, Field(ge=1, description="CPU threads; fixed, so results do not depend on --cores")] = 1
 
     @field_validator("elbow")

@@ -1,5 +1,6 @@
 """Which device a job computes on, and with how many threads."""
 
+import ctypes
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -10,6 +11,8 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.hardware import gpu_expected
 
 log = logging.getLogger("pipeline")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}  # by the name that recipes give them
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 
 
 def choose(wanted: str, threads: int = 1) -> torch.device:
@@ -28,9 +31,21 @@ def choose(wanted: str, threads: int = 1) -> torch.device:
     if gpu_expected(wanted) and not torch.cuda.is_available():
         log.warning("there is a GPU, but PyTorch %s cannot use it (too old a driver?): computing on the CPU", torch.__version__)
     if wanted == "cpu" or not torch.cuda.is_available():
+        _keep_memory()
         return torch.device("cpu")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # float32 is what a recipe says: 24 bits
     return torch.device("cuda")
+
+
+def _keep_memory() -> None:
+    """Let this process keep what it frees, for the next step: glibc gives large blocks back, and the system clears them anew.
+
+    Where there is no glibc, nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def name(device: torch.device) -> str:
@@ -40,23 +55,16 @@ def name(device: torch.device) -> str:
     return f"cpu, {torch.get_num_threads()} thread(s), {torch.backends.cpu.get_cpu_capability()}"
 
 
-def dtype(device: torch.device, precision: str) -> torch.dtype:
-    """Return what forward passes compute in.
+def autocast(device: torch.device, precision: str) -> AbstractContextManager:
+    """Return the context in which a forward pass runs.
 
     bfloat16 has the exponents of float32, so no loss scaling is needed (half precision without it lost gradients).
 
     Args:
         device: where.
-        precision: "float32", "bfloat16", or "auto": bfloat16 on a GPU that computes in it, else float32. Not on a CPU, where
-            a result would depend on its kind: with AVX-512 BF16 it is faster, without it slower (`make bench`).
+        precision: "float32" or "bfloat16"; what `auto` means, `precision.settled` says.
     """
-    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if precision == "bfloat16" or (precision == "auto" and native) else torch.float32
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    """Return the context in which a forward pass runs, given `precision` of the recipe."""
-    if dtype(device, precision) == torch.bfloat16:
+    if DTYPES[precision] == torch.bfloat16:
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()  # one that is switched off takes 3% of a step on 8x8 pixels
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipeline_lib.learn.device import dtype, wait
+from pipeline_lib.learn.device import DTYPES, wait
 from pipeline_lib.resume import State
 
 SIDE = {"cpu": 512, "cuda": 8192}  # of the square matrices: 3 ms on one core
@@ -147,13 +147,13 @@ def peak(device: torch.device, precision: str) -> float:
 
     Args:
         device: where to compute.
-        precision: of the recipe.
+        precision: "float32" or "bfloat16".
 
     Returns:
         FLOP/s, or NaN if a GPU has no room left for the matrices: a training needs no yardstick.
     """
     try:
-        return _peak(device, dtype(device, precision), torch.get_num_threads())
+        return _peak(device, DTYPES[precision], torch.get_num_threads())
     except torch.OutOfMemoryError:
         return float("nan")
 

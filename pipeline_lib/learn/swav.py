@@ -90,7 +90,7 @@ def train_swav(
 
     Args:
         dataset: labels are used only for the logged accuracy.
-        settings: model, views, epochs, prototypes.
+        settings: model, views, epochs, prototypes, settled precision.
         study_seed: determines everything random.
         device: where to compute.
         checkpoint: where an interrupted training left its state, and this one leaves its own.
@@ -132,7 +132,7 @@ class _Run:
         self._flops = per_image(network, channels, height)
         self.network = network.to(device, memory_format=torch.channels_last)
         self.optimiser = Optimiser(self.network, Adam(name="adam", weight_decay=settings.weight_decay))
-        self._step = Replay(partial(_step, self.network, SwaVLoss(), self.optimiser), self.optimiser.drop)
+        self._step = Replay(partial(_step, self.network, SwaVLoss(), self.optimiser, settings.precision), self.optimiser.drop)
         self._orders = generator(study_seed, "swav order")
         self._draws = torch.Generator().manual_seed(derive_seed(study_seed, "swav views"))
         self._batch = min(settings.batch, max(SMALLEST_BATCH, examples // FEWEST_STEPS))
@@ -181,8 +181,9 @@ class _Run:
 
     def look(self, epoch: int) -> dict[str, str]:
         """Note the kNN accuracy and say it, with the loss, in the log."""
+        precision = self._settings.precision
         self._knn_epochs.append(epoch + 1)
-        bank, queries = (forward(self.network, images)[0] for images in (self._images, self._test_images))
+        bank, queries = (forward(self.network, images, precision)[0] for images in (self._images, self._test_images))
         labels = (torch.from_numpy(part).to(self._device) for part in (self._dataset.train_labels, self._dataset.test_labels))
         self._knn_accuracy.append(knn(bank, queries, *labels, self._settings.knn))
         loss, nothing_learned, accuracy = self._losses[-1], math.log(self._settings.prototypes), self._knn_accuracy[-1]
@@ -191,7 +192,8 @@ class _Run:
 
     def result(self, io_seconds: float) -> SwavFeatures:
         """Return the features of all training images, unless the training collapsed."""
-        features, scores = (part.cpu().numpy() for part in self.clock.timed("features", forward)(self.network, self._images))
+        seen = self.clock.timed("features", forward)(self.network, self._images, self._settings.precision)
+        features, scores = (part.cpu().numpy() for part in seen)
         check_collapse(self._losses[-1], scores, self._settings)
         images, spent = self._count * self._batch * self._settings.epochs, self.clock.add_up()
         seconds = (spent["batches"], spent["steps"] - spent["batches"], spent["look"] + spent["features"], io_seconds)
@@ -247,9 +249,11 @@ def knn(bank: torch.Tensor, queries: torch.Tensor, labels: torch.Tensor, truth: 
     return (torch.cat(predicted) == truth).double().mean().item()
 
 
-def _step(network, criterion, optimiser: Optimiser, both: torch.Tensor, rate: float | torch.Tensor) -> tuple[torch.Tensor]:
+def _step(
+    network: nn.Module, criterion: nn.Module, optimiser: Optimiser, precision: str, both: torch.Tensor, rate: float | torch.Tensor
+) -> tuple[torch.Tensor]:
     """One optimiser step on two views of a batch, one after the other; returns the loss, left on the device."""
-    with autocast(both.device, "auto"):
+    with autocast(both.device, precision):
         scores = network(both)[1].float()
     loss = criterion(list(scores.chunk(VIEWS)), []).squeeze()
     loss.backward()
@@ -258,12 +262,13 @@ def _step(network, criterion, optimiser: Optimiser, both: torch.Tensor, rate: fl
 
 
 @torch.inference_mode()
-def forward(network: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def forward(network: nn.Module, images: torch.Tensor, precision: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Return what the network says of unchanged images in evaluation mode, on their device.
 
     Args:
         network: a SwAV network.
         images: (N, C, H, W) uint8.
+        precision: "float32" or "bfloat16".
 
     Returns:
         (N, D) float32 backbone features and (N, K) float32 prototype scores.
@@ -273,7 +278,7 @@ def forward(network: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, tor
 
     def look(part: torch.Tensor) -> torch.Tensor:
         batch = _centred(part.float().div_(255)).contiguous(memory_format=torch.channels_last)
-        with autocast(images.device, "auto"):
+        with autocast(images.device, precision):
             one, two = network(batch)
         features.append(one.float())
         return two.float()

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from pipeline_lib.config import Attack, Recipe
+from pipeline_lib.config import Attack
 from pipeline_lib.learn.attack import attacked
 from pipeline_lib.learn.device import wait
 from pipeline_lib.learn.train import predict
@@ -22,7 +22,6 @@ log = logging.getLogger("pipeline")
 def attack(
     trainer: Trainer,
     planned: Iterable[Planned],
-    recipe: Recipe,
     attacks: Mapping[str, tuple[Attack, list[float]]],
     study_seed: int,
     title: str,
@@ -32,7 +31,6 @@ def attack(
     Args:
         trainer: trains or looks up, on the recipe.
         planned: whose networks are attacked.
-        recipe: for the precision.
         attacks: name -> settings, and the bounds to try (pixels of 0..1; 0 is the accuracy without attack).
         study_seed: what random starts derive from; networks of equal seeds meet equal starts.
         title: of the progress bar.
@@ -44,7 +42,7 @@ def attack(
     rows = []
     for plan in tqdm(list(planned), desc=title, unit="network", disable=None):
         run, model = trainer.model(plan)
-        images, labels = trainer.data.test, trainer.data.test_labels
+        images, labels, recipe = trainer.data.test, trainer.data.test_labels, trainer.recipe
         for name, (settings, epsilons) in attacks.items():
             for epsilon in epsilons:
                 begin = time.perf_counter()
@@ -69,7 +67,6 @@ def attack(
 def show(
     trainer: Trainer,
     planned: Planned,
-    recipe: Recipe,
     attacks: Mapping[str, tuple[Attack, float]],
     index: np.ndarray,
     study_seed: int,
@@ -79,7 +76,6 @@ def show(
     Args:
         trainer: trains or looks up, on the recipe.
         planned: whose network is attacked.
-        recipe: for the precision.
         attacks: name -> (settings, bound).
         index: (B,) positions in the test set.
         study_seed: what random starts derive from.
@@ -91,7 +87,7 @@ def show(
         (Euclidean, of all pixels).
     """
     _, model = trainer.model(planned)
-    images, labels = trainer.data.test, trainer.data.test_labels
+    images, labels, recipe = trainer.data.test, trainer.data.test_labels, trainer.recipe
     chosen = torch.from_numpy(index).to(images.device)
     pictures, logits = [images.pixels(chosen)], [predict(model, images, recipe, chosen)]
     for name, (settings, epsilon) in attacks.items():

@@ -15,6 +15,7 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import Diverged, PipelineError
 from pipeline_lib.learn import models
 from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.precision import settled
 from pipeline_lib.learn.speed import Speed, peak
 from pipeline_lib.learn.train import Tested, build, test, train
 from pipeline_lib.prune.plan import Planned
@@ -35,7 +36,7 @@ class Trainer:
 
     Args:
         dataset, fingerprint: the canonical data set.
-        recipe: how to train.
+        recipe: how to train; `precision: auto` is settled for the device.
         code: fingerprint of the training code.
         study_seed: what all randomness derives from.
         device: torch device.
@@ -55,7 +56,8 @@ class Trainer:
         checkpoint_seconds: float = float("inf"),
     ):
         self.dataset = dataset
-        self._fingerprint, self._recipe, self._code = fingerprint, recipe, code
+        self.recipe = settled(recipe, dataset, device)
+        self._fingerprint, self._code = fingerprint, code
         self._seed, self._device, self._store = study_seed, device, store
         self._checkpoint_seconds = checkpoint_seconds
         self._data: dict[str, Data] = {}  # the last one used, by what of a recipe it depends on
@@ -64,7 +66,7 @@ class Trainer:
     @property
     def data(self) -> Data:
         """The data set on the device, as the trainer's own recipe wants it."""
-        return self._on_device(self._recipe)
+        return self._on_device(self.recipe)
 
     def model(self, planned: Planned) -> tuple[dict, nn.Module]:
         """Return the finished run on a subset and its network on the device, from the store or by training now.
@@ -76,7 +78,7 @@ class Trainer:
         state = self._store.model(run["identity"])
         if state is None:
             raise PipelineError(f"the run store has lost the network of run {run['identity']}. Run the same command again")
-        model = build(self.data, self._recipe, Seeds(self._seed, "training", planned.seed))
+        model = build(self.data, self.recipe, Seeds(self._seed, "training", planned.seed))
         models.restore(model, state)
         return run | {"model_bytes": self._store.model_bytes(run["identity"])}, model.to(self._device)
 
@@ -95,7 +97,9 @@ class Trainer:
         all_data = isinstance(kept, np.ndarray) and len(kept) == steps_of
         if planned.budget == "epochs" or all_data:  # of all data both budgets are the same training
             steps_of = None
-        recipe, device = planned.recipe or self._recipe, self._device.type
+        recipe, device = self.recipe, self._device.type
+        if planned.recipe:
+            recipe = settled(planned.recipe, self.dataset, self._device)
         key = identity(self._fingerprint, kept, plain(recipe), self._code, self._seed, planned.seed, device, steps_of)
         followed = VALIDATED if planned.held_out is not None else ()
         finished = self._store.get(key, (*[CURVE] * curve, *followed))

@@ -16,6 +16,7 @@ from pipeline_lib.learn import device, full_gradient, kernel, norm, replay, swav
 from pipeline_lib.learn.augment import Images
 from pipeline_lib.learn.embed import embed
 from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.precision import settled
 from pipeline_lib.learn.record import record
 from tests.unit.test_norm import CASES, by_kernels, error, inputs, plainly
 
@@ -46,7 +47,8 @@ def striped() -> Dataset:
 
 def recipe(model: str = "resnet18_cifar", **changes) -> Recipe:
     values = {"model": model, "width": 8, "optimiser": {"name": "sgd", "lr": 0.05}, "schedule": {"name": "onecycle"}, "epochs": 2}
-    return Recipe.model_validate(values | {"batch": 64, "augmentation": {"crop_padding": 4, "flip": True}} | changes)
+    found = Recipe.model_validate(values | {"batch": 64, "augmentation": {"crop_padding": 4, "flip": True}} | changes)
+    return settled(found, striped(), torch.device("cuda"))
 
 
 @pytest.fixture
@@ -170,6 +172,8 @@ def test_swav_learns(gpu, stripes):
     from benchmarks import inputs as benchmark_inputs
 
     settings = benchmark_inputs.study().swav["cifar"].model_copy(update={"epochs": 3, "batch": 64, "prototypes": 16})
+    settings = settled(settings, stripes, gpu)
+    assert settings.precision == "bfloat16"
     run = swav._Run(stripes, settings, 0, gpu)
     for epoch in range(3):
         run.train(epoch)

@@ -28,6 +28,7 @@ RECIPE = {
     "schedule": {"name": "onecycle"},
     "epochs": 8,
     "batch": 64,
+    "precision": "float32",
 }
 ROUNDING = 1e-6  # of float32, at pixels of up to 1
 

@@ -29,6 +29,7 @@ def recipe(**changes) -> Recipe:
         "schedule": {"name": "cosine", "warmup": 0},
         "epochs": EPOCHS,
         "batch": 16,
+        "precision": "float32",
         "augmentation": {"crop_padding": 1},
     }
     return Recipe.model_validate(settings | changes)

@@ -24,6 +24,7 @@ RECIPE = {
     "schedule": {"name": "constant"},
     "epochs": 2,
     "batch": 8,
+    "precision": "float32",
 }
 HALF = Planned(0.5, 0, np.arange(20))
 

@@ -25,6 +25,7 @@ def recipe(**changes) -> Recipe:
         "schedule": {"name": "constant"},
         "epochs": 3,
         "batch": 10,
+        "precision": "float32",
     }
     return Recipe.model_validate(settings | changes)
 

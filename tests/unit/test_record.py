@@ -32,6 +32,7 @@ def recipe(**changes) -> Recipe:
         "schedule": {"name": "onecycle"},
         "epochs": EPOCHS,
         "batch": 16,
+        "precision": "float32",
         "augmentation": {"crop_padding": 1, "rotation": 10},
     }
     return Recipe.model_validate(settings | changes)

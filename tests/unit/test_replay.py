@@ -122,7 +122,14 @@ def test_a_finished_training_gives_its_recorded_steps_back_at_once():
     """Their memory on a GPU is that of the whole step; a sweep trains many times in one process."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
     recipe = Recipe.model_validate(
-        {"model": "small_cnn", "optimiser": {"name": "sgd", "lr": 0.1}, "schedule": {"name": "constant"}, "epochs": 1, "batch": 3}
+        {
+            "model": "small_cnn",
+            "optimiser": {"name": "sgd", "lr": 0.1},
+            "schedule": {"name": "constant"},
+            "epochs": 1,
+            "batch": 3,
+            "precision": "float32",
+        }
     )
     gc.disable()
     try:

@@ -41,7 +41,7 @@ def dataset():
 
 def recipe_of(schedule="onecycle", optimiser="sgd"):
     augmentation = {"crop_padding": 1, "flip": True, "rotation": 10}
-    common = {"model": "small_cnn", "width": 4, "epochs": EPOCHS, "batch": 16, "augmentation": augmentation}
+    common = {"model": "small_cnn", "width": 4, "epochs": EPOCHS, "batch": 16, "augmentation": augmentation, "precision": "float32"}
     return Recipe.model_validate(common | {"optimiser": OPTIMISERS[optimiser], "schedule": SCHEDULES[schedule]})
 
 
@@ -122,7 +122,9 @@ def test_the_records_of_an_interrupted_ensemble_member_are_the_same(tmp_path, da
 
 
 def test_swav_goes_on_to_the_same_features(tmp_path, dataset, monkeypatch):
-    settings = Swav(epochs=5, batch=16, width=4, hidden=8, projection=4, prototypes=5, lr=0.02, log_every=2, rotation=10)
+    settings = Swav(
+        precision="float32", epochs=5, batch=16, width=4, hidden=8, projection=4, prototypes=5, lr=0.02, log_every=2, rotation=10
+    )
     monkeypatch.setattr("pipeline_lib.learn.swav.STUCK", 2)  # too short to learn anything: only the bits count
     monkeypatch.setattr("pipeline_lib.learn.swav.FEWEST_USED", 0)
     whole = train_swav(dataset, settings, 0, CPU)

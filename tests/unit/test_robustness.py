@@ -33,6 +33,7 @@ RECIPE = Recipe.model_validate(
         "schedule": {"name": "onecycle"},
         "epochs": 4,
         "batch": 8,
+        "precision": "float32",
     }
 )
 FGSM, PGD = Attack(), Attack(steps=4, step=0.5, random_start=True)
@@ -291,7 +292,7 @@ PLANNED = [Planned(0.5, seed, np.arange(30)) for seed in (0, 1)]
 
 def test_every_network_is_attacked_by_every_attack_at_every_bound(trainer):
     used = trainer()
-    table = attack(used, PLANNED, RECIPE, ATTACKS, 0, "x")
+    table = attack(used, PLANNED, ATTACKS, 0, "x")
     assert used.trained == 2
     assert table.groupby(["seed", "attack"])["epsilon"].apply(list).tolist() == [[0, 0.1, 0.3], [0, 0.1]] * 2
     runs = [trainer().run(planned) for planned in PLANNED]
@@ -304,9 +305,9 @@ def test_every_network_is_attacked_by_every_attack_at_every_bound(trainer):
 
 
 def test_another_bound_trains_nothing_and_changes_no_other_row(trainer):
-    before = attack(trainer(), PLANNED, RECIPE, ATTACKS, 0, "x")
+    before = attack(trainer(), PLANNED, ATTACKS, 0, "x")
     used = trainer()
-    after = attack(used, PLANNED, RECIPE, {"pgd": (PGD, [0.0, 0.05, 0.1])}, 0, "x")
+    after = attack(used, PLANNED, {"pgd": (PGD, [0.0, 0.05, 0.1])}, 0, "x")
     assert used.trained == 0
     same = before[before["attack"] == "pgd"].drop(columns="seconds").reset_index(drop=True)
     kept = after[after["epsilon"].isin([0, 0.1])].drop(columns="seconds").reset_index(drop=True)
@@ -316,7 +317,7 @@ def test_another_bound_trains_nothing_and_changes_no_other_row(trainer):
 def test_the_pictures_and_what_is_seen_in_them(trainer):
     index = np.array([3, 0, 5])
     shown = {"fgsm": (FGSM, 0.3), "l2": (Attack(norm="l2"), 0.5)}
-    images, table = show(trainer(), Planned(NO_POINT, 0, np.arange(60)), RECIPE, shown, index, 0)
+    images, table = show(trainer(), Planned(NO_POINT, 0, np.arange(60)), shown, index, 0)
     assert images.shape == (3, 3, 1, 8, 8)
     assert table["row"].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert table["index"].tolist() == [3, 0, 5] * 3

@@ -8,7 +8,7 @@ import torch
 
 from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
-from pipeline_lib.learn import augment, device, models, speed
+from pipeline_lib.learn import augment, models, speed
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.speed import Clock, Speed, peak
 from pipeline_lib.learn.train import predict, train
@@ -20,7 +20,7 @@ NAP = 0.02  # seconds
 
 def recipe(**changes) -> Recipe:
     values = {"model": "small_cnn", "width": 4, "optimiser": {"name": "sgd", "lr": 0.05}, "schedule": {"name": "onecycle"}}
-    return Recipe.model_validate(values | {"epochs": 3, "batch": 16} | changes)
+    return Recipe.model_validate(values | {"epochs": 3, "batch": 16, "precision": "float32"} | changes)
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +142,6 @@ def test_the_peak_is_measured_once_and_leaves_random_numbers_alone():
 
 
 def test_bfloat16_is_taken_where_it_is_asked_for(noise):
-    assert device.dtype(CPU, "auto") == device.dtype(CPU, "float32") == torch.float32
-    assert device.dtype(CPU, "bfloat16") == torch.bfloat16
     exact, coarse = recipe(), recipe(precision="bfloat16")
     data, model = Data(noise, exact, CPU), models.build("small_cnn", 1, 8, 2, 4, seed=0)
     one, other = predict(model, data.train, exact), predict(model, data.train, coarse)

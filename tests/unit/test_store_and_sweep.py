@@ -22,6 +22,7 @@ RECIPE = {
     "schedule": {"name": "constant"},
     "epochs": 2,
     "batch": 8,
+    "precision": "float32",
 }
 BASE = {
     "dataset": "d",

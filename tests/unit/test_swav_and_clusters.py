@@ -12,7 +12,19 @@ from pipeline_lib.learn import cluster, swav, views
 from pipeline_lib.rng import derive_seed, generator
 
 CPU = torch.device("cpu")
-SETTINGS = Swav(width=4, epochs=12, batch=32, lr=0.01, prototypes=8, hidden=16, projection=8, min_scale=0.6, log_every=8, knn=5)
+SETTINGS = Swav(
+    precision="float32",
+    width=4,
+    epochs=12,
+    batch=32,
+    lr=0.01,
+    prototypes=8,
+    hidden=16,
+    projection=8,
+    min_scale=0.6,
+    log_every=8,
+    knn=5,
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +84,7 @@ def test_the_fast_path_is_a_plain_loop(blocks):
     assert fast.loss == pytest.approx(losses, rel=1e-4)
     moved = torch.cat([p.detach().flatten() for p in network.parameters()]) - start
     assert moved.abs().max() > 0.01
-    features, prototypes = (part.numpy() for part in swav.forward(network, torch.from_numpy(blocks.train_images)))
+    features, prototypes = (part.numpy() for part in swav.forward(network, torch.from_numpy(blocks.train_images), "float32"))
     assert np.allclose(fast.features, features, rtol=1e-2, atol=1e-3)
     assert np.allclose(fast.prototypes, prototypes, rtol=1e-2, atol=1e-3)
 

@@ -32,6 +32,7 @@ RECIPE = {
     "schedule": {"name": "onecycle"},
     "epochs": 3,
     "batch": 16,
+    "precision": "float32",
     "augmentation": {"crop_padding": 1, "rotation": 10},
 }
 PLATEAU = {"schedule": {"name": "plateau", "validation": 0.2, "patience": 0}}

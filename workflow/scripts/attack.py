@@ -25,7 +25,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     seconds = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)
     trainer = Trainer(dataset, fingerprint, recipe, params.training_code, params.study_seed, device, store, seconds)
     attacks = {name: (Attack.model_validate(values), epsilons) for name, (values, epsilons) in params.attacks.items()}
-    table = attack(trainer, planned, recipe, attacks, params.study_seed, title)
+    table = attack(trainer, planned, attacks, params.study_seed, title)
     storage.write_csv(snakemake.output[0], table, origin=params.origin)
     log.info("%d networks, %d of them trained now, the others from the run store", len(planned), trainer.trained)
     trainer.speed.io_seconds += reading

@@ -25,7 +25,7 @@ with job(snakemake.log[0], snakemake.params.origins):
     index = of_different_classes(dataset.test_labels, params.examples, generator(seed, "attacked"))
     attacks = {name: (Attack.model_validate(values), max(epsilons)) for name, (values, epsilons) in params.attacks.items()}
     planned = Planned(NO_POINT, 0, np.arange(len(dataset.train_labels)))
-    images, table = show(trainer, planned, recipe, attacks, index, seed)
+    images, table = show(trainer, planned, attacks, index, seed)
     for column in ("label", "prediction"):
         table[column] = np.array(dataset.class_names)[table[column]]
     settings = {name: values for name, (values, _) in params.attacks.items()}

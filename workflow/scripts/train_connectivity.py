@@ -5,13 +5,14 @@ import time
 import numpy as np
 
 from pipeline_lib import fingerprint, resume, scores, storage
-from pipeline_lib.config import CHECKPOINT_SECONDS, Recipe
+from pipeline_lib.config import CHECKPOINT_SECONDS, Recipe, plain
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
 from pipeline_lib.learn import speed
 from pipeline_lib.learn.connect import connect
 from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.precision import settled
 from pipeline_lib.prune.groups import THIRDS, neighbours
 from pipeline_lib.prune.select import difficulty_order
 from pipeline_lib.rng import generator
@@ -23,12 +24,13 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     dataset, images = read(snakemake.input.dataset)
     reading = time.perf_counter() - begin
     score = scores.read(snakemake.input.scores, images, len(dataset.train_labels))
-    identity = fingerprint.value(images, params.origin, params.upstream, params.code, device.type)
+    recipe = settled(Recipe.model_validate(params.recipe), dataset, device)
+    identity = fingerprint.value(images, params.origin, params.upstream, plain(recipe), params.code, device.type)
     if not resume.take_back(output, identity):
         order = difficulty_order(score, generator(params.study_seed, "connectivity", settings["metric"]))
         groups = [neighbours(order, settings["examples"], place) for place in THIRDS.values()]
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
-        recipe, seeds = Recipe.model_validate(params.recipe), Seeds(params.study_seed, "connectivity", pair)
+        seeds = Seeds(params.study_seed, "connectivity", pair)
         data, peak = Data(dataset, recipe, device), speed.peak(device, recipe.precision)
         lines = connect(data, recipe, seeds, settings["epochs"], groups, settings["points"], checkpoint)
         lines.speed.io_seconds += reading
@@ -37,7 +39,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             "origin": params.origin,
             "identity": identity,
             "settings": settings,
-            "recipe": params.recipe,
+            "recipe": plain(recipe),
             "pair": pair,
             "study_seed": params.study_seed,
             "code": params.code,

@@ -3,13 +3,14 @@
 import time
 
 from pipeline_lib import fingerprint, resume
-from pipeline_lib.config import CHECKPOINT_SECONDS, GrandFull, Recipe
+from pipeline_lib.config import CHECKPOINT_SECONDS, GrandFull, Recipe, plain
 from pipeline_lib.data import threshold
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
 from pipeline_lib.learn import speed
 from pipeline_lib.learn.feed import Data, Seeds
+from pipeline_lib.learn.precision import settled
 from pipeline_lib.learn.record import record, write
 
 with job(snakemake.log[0], snakemake.params.origins) as log:
@@ -23,10 +24,10 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
         dataset = threshold.with_threshold_class(dataset, chosen)
         if params.caveat:
             log.warning("%s", params.caveat)
-    settings = [params.recipe, params.grand_full, params.study_seed, params.purpose, seed]
+    recipe = settled(Recipe.model_validate(params.recipe), dataset, device)
+    settings = [plain(recipe), params.grand_full, params.study_seed, params.purpose, seed]
     identity = fingerprint.value(images, params.upstream, settings, params.code, device.type)
     if not resume.take_back(output, identity):
-        recipe = Recipe.model_validate(params.recipe)
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
         peak = speed.peak(device, recipe.precision)
         full = GrandFull.model_validate(params.grand_full) if params.grand_full else None
@@ -39,7 +40,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             "dataset": images,
             "origin": params.origin,
             "identity": identity,
-            "recipe": params.recipe,
+            "recipe": plain(recipe),
             "seed": seed,
             "study_seed": params.study_seed,
             "code": params.code,

@@ -4,11 +4,12 @@ import math
 import time
 
 from pipeline_lib import fingerprint, resume, storage
-from pipeline_lib.config import CHECKPOINT_SECONDS, Swav
+from pipeline_lib.config import CHECKPOINT_SECONDS, Swav, plain
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
 from pipeline_lib.learn import speed
+from pipeline_lib.learn.precision import settled
 from pipeline_lib.learn.swav import train_swav
 
 with job(snakemake.log[0], snakemake.params.origins) as log:
@@ -17,17 +18,18 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     begin = time.perf_counter()
     dataset, images = read(snakemake.input[0])
     reading = time.perf_counter() - begin
-    identity = fingerprint.value(images, params.upstream, params.settings, params.study_seed, params.code, device.type)
+    settings = settled(Swav.model_validate(params.settings), dataset, device)
+    identity = fingerprint.value(images, params.upstream, plain(settings), params.study_seed, params.code, device.type)
     if not resume.take_back(output, identity):
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
-        peak = speed.peak(device, "auto")
-        swav = train_swav(dataset, Swav.model_validate(params.settings), params.study_seed, device, checkpoint)
+        peak = speed.peak(device, settings.precision)
+        swav = train_swav(dataset, settings, params.study_seed, device, checkpoint)
         swav.speed.io_seconds += reading
         attrs = {
             "dataset": images,
             "origin": params.origin,
             "identity": identity,
-            "settings": params.settings,
+            "settings": plain(settings),
             "study_seed": params.study_seed,
             "code": params.code,
             "device": devices.name(device),
@@ -35,7 +37,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             "recording_seconds": swav.feature_seconds,
             "recording_flops": swav.feature_flops,
             **swav.speed.record(peak),
-            "ln_k": math.log(params.settings["prototypes"]),
+            "ln_k": math.log(settings.prototypes),
         }
         arrays = {
             "features": swav.features,
