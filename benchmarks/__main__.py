@@ -17,13 +17,14 @@ from benchmarks.peak import GROUP as PEAK
 from benchmarks.result import Group, Result, failed
 from benchmarks.scoring import CLUSTERS, SCORES, SCORES_CIFAR100
 from benchmarks.steps import GROUP as STEPS
+from benchmarks.studies import GROUP as STUDIES
 from benchmarks.thesis import GROUP as THESIS
 from benchmarks.training import GROUP as TRAINING
 from benchmarks.workflow import FROM_NOTHING, UNCHANGED
 
 GROUPS = (
     *(TRAINING, STEPS, LOADER, THESIS, SCORES, SCORES_CIFAR100, FEATURES, CLUSTERS, GRADIENTS),
-    *(ENSEMBLE, UNCHANGED, FROM_NOTHING, PEAK),
+    *(ENSEMBLE, STUDIES, UNCHANGED, FROM_NOTHING, PEAK),
 )
 
 

@@ -97,8 +97,8 @@ def main() -> int:
         for (name, recipe), share in itertools.product(candidates(options).items(), options.share):
             recipe = settled(recipe, tuned, where)
             runs = compared(tuned, recipe, share, options.seeds, where)
-            first.setdefault(share, runs["accuracy"])
-            print(f"{name}, {share:.0%} of {len(tuned.train_labels):,}: {words(runs, first[share])}", flush=True)
+            print(f"{name}, {share:.0%} of {len(tuned.train_labels):,}: {words(runs, first.get(share))}", flush=True)
+            first.setdefault(share, runs)
             keep(inputs.ROOT / RECORD, (options.dataset, f"{name} ({recipe.precision})", str(recipe.epochs), f"{share:g}"), runs)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -117,13 +117,13 @@ def compared(dataset: Dataset, recipe: Recipe, share: float, seeds: int, where: 
     return pd.DataFrame(rows)
 
 
-def words(runs: pd.DataFrame, first: pd.Series) -> str:
-    """Return accuracy with its interval, its difference from other runs of the same seeds, and seconds."""
+def words(runs: pd.DataFrame, first: pd.DataFrame | None) -> str:
+    """Return accuracy with its interval, seconds, and the difference from other runs of the same seeds."""
     mean, low, high = (100 * value for value in share_interval(runs["accuracy"].to_numpy()))
     text = f"{mean:.2f}% ({low:.2f} to {high:.2f}), {runs['seconds'].mean():.2f} s"
-    if runs["accuracy"] is first:
+    if first is None:
         return text
-    difference, least, most, _ = (100 * value for value in paired_difference(runs["accuracy"], first))
+    difference, least, most, _ = (100 * value for value in paired_difference(runs["accuracy"], first["accuracy"]))
     return f"{text}; {difference:+.2f} ({least:+.2f} to {most:+.2f}) beside the first"
 
 

@@ -98,7 +98,7 @@ def train_swav(
     Raises:
         PipelineError: the training collapsed or diverged; no features are returned then.
     """
-    run = _Run(dataset, settings, study_seed, device)
+    run = SwavTraining(dataset, settings, study_seed, device)
     done = 0
     if checkpoint:
         for name, part in (("run", run), ("optimiser", run.optimiser), ("clock", run.clock)):
@@ -116,7 +116,7 @@ def train_swav(
     return run.result(checkpoint.seconds if checkpoint else 0.0)
 
 
-class _Run:
+class SwavTraining:
     """One training: the network, what drives it, and what is noted of it."""
 
     def __init__(self, dataset: Dataset, settings: Swav, study_seed: int, device: torch.device):

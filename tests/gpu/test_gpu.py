@@ -174,7 +174,7 @@ def test_swav_learns(gpu, stripes):
     settings = benchmark_inputs.study().swav["cifar"].model_copy(update={"epochs": 3, "batch": 64, "prototypes": 16})
     settings = settled(settings, stripes, gpu)
     assert settings.precision == "bfloat16"
-    run = swav._Run(stripes, settings, 0, gpu)
+    run = swav.SwavTraining(stripes, settings, 0, gpu)
     for epoch in range(3):
         run.train(epoch)
     assert run._losses[-1] < run._losses[0]

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import yaml
 
-from benchmarks import busy_hook, ensemble, inputs, report, steps, tune, workflow
+from benchmarks import busy_hook, ensemble, inputs, report, steps, studies, tune, workflow
 from benchmarks.__main__ import GROUPS
 from benchmarks.training import fresh, resident_batch
 from pipeline_lib.config import parse_study
@@ -62,6 +63,38 @@ def test_the_ensemble_is_trained_anew_for_every_time_that_is_taken(tmp_path):
     assert min(seconds) > 0
     assert sorted(written[0]) == ["seed0.h5", "seed1.h5", "seed2.h5"]
     assert {name for name in written[0] if written[0][name] != written[1][name]} == {"seed0.h5", "seed1.h5"}
+
+
+def test_the_window_is_the_sum_of_its_trainings(monkeypatch):
+    """By hand: 7 x 7 x 3 windows and 3 random subsets of a part, and 3 trainings of all, in minutes."""
+    seconds = iter([30.0, 12.0])
+    monkeypatch.setattr(studies, "clock", lambda work: (work(), next(seconds))[1])
+    recipe = inputs.recipe("small", 1).model_copy(update={"batch": 16})
+    full, window = studies.trainings(studies.Sizes(50, 1, 1), recipe, torch.device("cpu"))
+    assert full.values == (30.0,)
+    assert window.values == (pytest.approx((150 * 12 + 3 * 30) / 60),)
+
+
+def test_swav_takes_its_epochs_and_its_logged_accuracies(monkeypatch):
+    """By hand: 30 epochs of 2 s and 3 logged accuracies of 4 s are 1.2 minutes."""
+    seconds = iter([1.0, 2.0, 9.0, 3.0, 4.0])
+    monkeypatch.setattr(studies, "clock", lambda work: (work(), next(seconds))[1])
+    found = studies.features(studies.Sizes(300, 1, 3), "small", torch.device("cpu"))
+    assert found.values == (pytest.approx((30 * 2 + 3 * 4) / 60),)
+
+
+def test_a_tuned_recipe_is_compared_in_pairs_and_kept(tmp_path):
+    first = pd.DataFrame({"accuracy": [0.5, 0.6, 0.7], "seconds": [1.0, 1.0, 4.0]})
+    second = pd.DataFrame({"accuracy": [0.52, 0.62, 0.72], "seconds": [1.0, 1.0, 1.0]})
+    assert tune.words(first, None) == "60.00% (35.16 to 84.84), 2.00 s"
+    assert tune.words(second, first) == "62.00% (37.16 to 86.84), 1.00 s; +2.00 (+2.00 to +2.00) beside the first"
+    for runs in (first, second):
+        tune.keep(tmp_path / "record.csv", ("digits", "x (float32)", "3", "0.4"), runs)
+    kept = pd.read_csv(tmp_path / "record.csv")
+    assert kept.columns.tolist() == list(tune.COLUMNS)
+    assert kept["accuracies"].tolist() == ["0.5000 0.6000 0.7000", "0.5200 0.6200 0.7200"]
+    assert kept["seconds"].tolist() == [2, 1]
+    assert kept["share"].tolist() == [0.4, 0.4]
 
 
 @pytest.mark.parametrize(
