@@ -158,6 +158,7 @@ class Trainer:
             "seconds": done.seconds,
             **done.speed.record(self.peak),
             "device": self._device.type,
+            "precision": recipe.precision,
             **({CURVE: after_epochs} if curve else {}),
             **(validation.found() | {"train_loss": done.train_loss} if validation else {}),
         }

@@ -107,8 +107,8 @@ def read_training(path: str | Path, fingerprint: str) -> dict[str, str]:
     recipe = json.loads(attrs["recipe"])
     return {
         "device of the ensemble": str(attrs["device"]),
-        "one seed of the ensemble": f"{recipe['model']}, {recipe['epochs']} epochs, {attrs['seconds']:,.1f} s, "
-        f"{attrs['images_per_second']:,.0f} images/s",
+        "one seed of the ensemble": f"{recipe['model']}, {recipe['epochs']} epochs in {recipe['precision']}, "
+        f"{attrs['seconds']:,.1f} s, {attrs['images_per_second']:,.0f} images/s",
     }
 
 

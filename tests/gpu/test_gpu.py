@@ -18,6 +18,7 @@ from pipeline_lib.learn.embed import embed
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.precision import settled
 from pipeline_lib.learn.record import record
+from tests.unit import test_train as plain
 from tests.unit.test_norm import CASES, by_kernels, error, inputs, plainly
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -33,6 +34,11 @@ def gpu():
 @pytest.fixture(scope="module")
 def stripes():
     return striped()
+
+
+@pytest.fixture(scope="module")
+def small():
+    return plain.striped()
 
 
 def striped() -> Dataset:
@@ -133,6 +139,36 @@ def test_adam_is_replayed_too(gpu, stripes, recorded, monkeypatch):
     assert recorded == [60]
     monkeypatch.setattr(replay, "WARM_UP", 10**9)
     assert torch.equal(first, trained(stripes, settings, gpu))
+
+
+@pytest.mark.parametrize(("model", "lr", "tolerance"), [("small_cnn", 0.05, 0.1), ("resnet18_cifar", 0.001, 0.6)])
+def test_in_bfloat16_it_stays_near_a_plain_loop_in_single_precision(gpu, small, model, lr, tolerance):
+    optimiser = {"name": "sgd", "lr": lr, "nesterov": True, "weight_decay": 5e-4}
+    settings = plain.recipe(model=model, optimiser=optimiser, augmentation={}, epochs=2, precision="bfloat16")
+    fast = train.train(Data(small, settings, gpu), plain.EVERY_OTHER, settings, SEEDS)
+    plain.near(fast, plain.plain_loop(small, settings), tolerance)
+
+
+@pytest.mark.parametrize("model", ["resnet18_cifar", "small_cnn"])
+def test_nothing_inside_an_epoch_waits_for_the_gpu(gpu, stripes, model, monkeypatch):
+    """PyTorch itself refuses every operation that would; batches are made inside too. The loss is read afterwards."""
+    epochs = []
+
+    def watched(take, rates, feed, answers) -> float:
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            losses = [take(rate, images, labels)[0] for rate, (images, labels) in zip(rates, feed, strict=True)]
+            with pytest.raises(RuntimeError, match="synchronizing"):
+                losses[0].item()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        epochs.append(len(losses))
+        return torch.stack(losses).mean().item()
+
+    monkeypatch.setattr(train, "_one_epoch", watched)
+    settings = recipe(model, augmentation={"crop_padding": 4, "flip": True, "rotation": 15})
+    trained(stripes, settings, gpu, epochs=3)
+    assert epochs == [10, 10, 10], "launched at first, then recorded, then replayed"
 
 
 def test_a_step_in_single_precision_is_the_cpus(gpu, stripes):

@@ -403,7 +403,7 @@ def test_a_data_set_is_read_without_its_images(tmp_path):
 def test_the_training_is_told_and_must_belong_to_the_data(tmp_path):
     attrs = {
         "dataset": "abc",
-        "recipe": {"model": "small_cnn", "epochs": 10},
+        "recipe": {"model": "small_cnn", "epochs": 10, "precision": "bfloat16"},
         "device": "cpu",
         "seconds": 1.25,
         "images_per_second": 9e4,
@@ -411,7 +411,7 @@ def test_the_training_is_told_and_must_belong_to_the_data(tmp_path):
     storage.write_h5(tmp_path / "seed0.h5", {}, attrs)
     told = provenance.read_training(tmp_path / "seed0.h5", "abc")
     assert told["device of the ensemble"] == "cpu"
-    assert told["one seed of the ensemble"] == "small_cnn, 10 epochs, 1.2 s, 90,000 images/s"
+    assert told["one seed of the ensemble"] == "small_cnn, 10 epochs in bfloat16, 1.2 s, 90,000 images/s"
     with pytest.raises(PipelineError, match=r"seed0\.h5: was recorded on another data set"):
         provenance.read_training(tmp_path / "seed0.h5", "other")
 

@@ -10,6 +10,7 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.confusion import from_text
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import Diverged
+from pipeline_lib.learn import precision
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import CURVE, FIELDS, VALIDATED, RunStore, identity
 from pipeline_lib.prune.sweep import TIMES, Trainer, sweep
@@ -242,6 +243,24 @@ def test_a_changed_recipe_is_another_training_and_the_same_one_is_not(trainer):
     assert trainer.run(varied("none", held_out=False)) == own, "the plain recipe on all data"
     assert trainer.run(varied(16, held_out=False, batch=16))["identity"] != own["identity"]
     assert trainer.trained == 2
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_no_store_takes_one_precision_for_the_other(tiny, tmp_path, monkeypatch, changed):
+    """`auto` on two kinds of CPU, for the plain recipe and for one that an experiment varies."""
+    auto = Recipe.model_validate(RECIPE | {"precision": "auto"})
+    wanted = Planned(0.5, 0, HALF, recipe=auto.model_copy(update={"batch": 10}) if changed else None)
+    monkeypatch.setattr(precision, "WORTH", 1)
+    found = []
+    for native in (False, True, False):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
+        trainer = Trainer(tiny, "tiny", auto, "code", 0, CPU, RunStore(tmp_path / "runs"))
+        found.append(trainer.run(wanted))
+        assert trainer.recipe.precision == found[-1]["precision"]
+    single, half, again = found
+    assert (single["precision"], half["precision"]) == ("float32", "bfloat16")
+    assert single["identity"] != half["identity"]
+    assert again == single, "taken from the store"
 
 
 def test_a_followed_run_keeps_its_losses_and_what_it_got_right_at_the_end(trainer):

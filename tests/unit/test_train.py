@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ RECIPE = {
     "precision": "float32",
     "augmentation": {"crop_padding": 1, "rotation": 10},
 }
+EVERY_OTHER = np.arange(0, 70, 2)
 PLATEAU = {"schedule": {"name": "plateau", "validation": 0.2, "patience": 0}}
 
 
@@ -44,6 +46,10 @@ def recipe(**changes) -> Recipe:
 
 @pytest.fixture(scope="module")
 def stripes():
+    return striped()
+
+
+def striped() -> Dataset:
     """Horizontal against vertical stripes under noise: learnable in a few steps."""
     rng = np.random.default_rng(0)
     labels = np.arange(90) % 2
@@ -209,21 +215,65 @@ def test_the_fast_path_is_a_plain_loop_by_every_schedule(stripes, schedule):
     assert (len(set(rates)) > 1) == (schedule["name"] != "constant")
 
 
-def as_a_plain_loop(dataset, settings, tolerance) -> list[float]:
-    """Train both ways on every other example, compare all that a training leaves behind, and return the plain loop's rates.
+@pytest.mark.parametrize(
+    ("network", "optimiser", "tolerance"),
+    [("small_cnn", SGD, 0.1), ("small_cnn", ADAM, 0.1), ("resnet32", {**SGD, "lr": 0.001}, 0.4)],
+)
+def test_in_bfloat16_it_stays_near_the_plain_loop_in_single_precision(stripes, network, optimiser, tolerance):
+    settings = recipe(model=network, optimiser=optimiser, augmentation={}, epochs=2, precision="bfloat16")
+    near(train(Data(stripes, settings, CPU), EVERY_OTHER, settings, SEEDS), plain_loop(stripes, settings), tolerance)
 
-    The plain way: images gathered in Python, contiguous, torch's plain optimiser and schedulers; the draws are the same.
+
+def near(fast, plain, tolerance) -> None:
+    """Compare a training in bfloat16 with a plain loop: losses within 2%, weights by the way that they have gone.
+
+    Seen on a CPU: 2 to 6% of the way for small_cnn, 20% for a ResNet-32, in which roundings grow from layer to layer.
+    """
+    off, way = flat(fast.model).cpu() - flat(plain.model), flat(plain.model) - plain.start
+    assert 1e-4 < off.norm() / way.norm() < tolerance, "it was computed in bfloat16, and went the same way"
+    assert fast.train_loss == pytest.approx(plain.losses, rel=0.02)
+
+
+def as_a_plain_loop(dataset, settings, tolerance) -> list[float]:
+    """Train both ways, compare all that a training leaves behind, and return the plain loop's rates."""
+    data = Data(without_test(dataset), settings, CPU)
+    fast, plain = train(data, EVERY_OTHER, settings, SEEDS), plain_loop(dataset, settings)
+    assert fast.steps == len(plain.rates)
+    assert (weights(fast) - plain.start).abs().max() > 20 * tolerance, "it has moved much farther than the tolerance"
+    assert (weights(fast) - flat(plain.model)).abs().max() < tolerance
+    for (name, ours), theirs in zip(fast.model.named_buffers(), plain.model.buffers(), strict=True):
+        assert torch.allclose(ours.float(), theirs.float(), rtol=50 * tolerance, atol=50 * tolerance), name
+    assert fast.train_loss == pytest.approx(plain.losses, rel=50 * tolerance)
+    assert fast.validation_loss == pytest.approx(plain.validation, rel=50 * tolerance, nan_ok=True)
+    assert torch.allclose(predict(fast.model, data.train, settings), plain.logits, rtol=50 * tolerance, atol=50 * tolerance)
+    return plain.rates
+
+
+class Plain(NamedTuple):
+    """What a plain loop leaves behind: the network, its weights before the first step, losses by epoch, rates by step."""
+
+    model: nn.Module
+    start: torch.Tensor
+    losses: list[float]
+    validation: list[float]
+    rates: list[float]
+    logits: torch.Tensor
+
+
+def plain_loop(dataset, settings) -> Plain:
+    """Train on every other example the plain way, in single precision on a CPU.
+
+    Images are gathered in Python, contiguous, with torch's plain optimiser and schedulers; the draws are those of the fast way.
     """
     channels, epochs, optimiser = dataset.train_images.shape[1], settings.epochs, settings.optimiser.model_dump()
-    data = Data(without_test(dataset), settings, CPU)
-    fast = train(data, np.arange(0, 70, 2), settings, SEEDS)
     pixels = dataset.train_images.astype(np.float64) / 255
     mean, std = (getattr(pixels, name)(axis=(0, 2, 3), keepdims=True) for name in ("mean", "std"))
     plain_images = torch.from_numpy((pixels - mean) / std).float()
     labels = torch.from_numpy(dataset.train_labels)
     seed = derive_seed(0, "training", 0, "init")
     model = models.build(settings.model, channels, 8, 2, 4, seed).to(memory_format=torch.contiguous_format)
-    [fitted], held_out = _hold_out([np.arange(0, 70, 2)], settings, SEEDS, 70)
+    start = flat(model).clone()
+    [fitted], held_out = _hold_out([EVERY_OTHER], settings, SEEDS, 70)
     plain, orders = plain_optimiser(model, optimiser), generator(0, "training", 0, "order")
     batches = -(-len(fitted) // settings.batch)
     by_step, by_epoch = plain_schedules(plain, settings, epochs * batches)
@@ -245,18 +295,8 @@ def as_a_plain_loop(dataset, settings, tolerance) -> list[float]:
             held = nn.functional.cross_entropy(model(plain_images[held_out]), labels[held_out]).item() if len(held_out) else np.nan
         validation.append(held)
         by_epoch(held)
-    assert fast.steps == epochs * batches
-    start = flat(models.build(settings.model, channels, 8, 2, 4, seed))
-    assert (weights(fast) - start).abs().max() > 20 * tolerance, "it has moved much farther than the tolerance"
-    assert (weights(fast) - flat(model)).abs().max() < tolerance
-    for (name, ours), theirs in zip(fast.model.named_buffers(), model.buffers(), strict=True):
-        assert torch.allclose(ours.float(), theirs.float(), rtol=50 * tolerance, atol=50 * tolerance), name
-    assert fast.train_loss == pytest.approx(losses, rel=50 * tolerance)
-    assert fast.validation_loss == pytest.approx(validation, rel=50 * tolerance, nan_ok=True)
     with torch.no_grad():
-        theirs = model(plain_images)
-    assert torch.allclose(predict(fast.model, data.train, settings), theirs, rtol=50 * tolerance, atol=50 * tolerance)
-    return rates
+        return Plain(model, start, losses, validation, rates, model(plain_images))
 
 
 def plain_schedules(optimiser, settings, steps):

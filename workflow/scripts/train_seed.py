@@ -58,5 +58,6 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
         resume.keep(output)
         checkpoint.remove()
         trained.speed.io_seconds += time.perf_counter() - begin
-        log.info("test accuracy %.4f on %s", recorded.curves["test_accuracy"][-1], attrs["device"])
+        accuracy = recorded.curves["test_accuracy"][-1]
+        log.info("test accuracy %.4f on %s, in %s", accuracy, attrs["device"], recipe.precision)
         log.result = trained.speed.words(peak)
