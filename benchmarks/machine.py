@@ -12,6 +12,7 @@ from benchmarks.inputs import ROOT
 
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "faiss-cpu", "snakemake")
 GIB = 2**30
+WRITTEN = (":!benchmarks/*.csv", ":!docs")
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # instructions for it, as Linux lists them
 
 
@@ -54,10 +55,14 @@ def versions() -> str:
 
 
 def commit() -> str:
-    """Return the short hash of the commit measured, with a plus where files differ from it; empty outside a git checkout."""
+    """Return the short hash of the commit measured, with a plus where files differ from it; empty outside a git checkout.
+
+    What benchmarks write, and documents, may differ.
+    """
     try:
         head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
-        changed = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True)
+        status = ["git", "status", "--porcelain", "--", ".", *WRITTEN]
+        changed = subprocess.run(status, cwd=ROOT, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return head.stdout.strip() + ("+" if changed.stdout.strip() else "")

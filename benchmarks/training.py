@@ -1,13 +1,16 @@
 """The training loop with its augmentation against the bare arithmetic of its steps."""
 
+import contextlib
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 import torch
 from torch import nn
 
-from benchmarks import inputs
+from benchmarks import inputs, isolated
 from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
 from pipeline_lib.config import Recipe
 from pipeline_lib.learn import augment, device, models, train
@@ -38,6 +41,16 @@ GROWTH = Row(
     "Recipe `small` on 1,280 and on 10,240 images of 32x32x3, one CPU thread: the cost grows with the examples, not faster.",
 )
 FEW, TIMES_AS_MANY = 1280, 8
+KEPT_CASES = (("small", 128, 3200), ("resnet32_threshold", 64, 640), ("resnet18", 64, 128))  # recipe, batch, images
+KEPT_HOW = (
+    "Three trainings one after another, 32x32x3, one CPU thread, as a job runs them and with glibc left as it is, each in a fresh "
+    "process, in turn; the middle one of the three counts. {} images each."
+)
+KEPT_ROWS = (
+    Row("kept_small_cpu", "Memory kept / given back, recipe `small`", "x", "", KEPT_HOW.format("3,200")),
+    Row("kept_resnet32_cpu", "Memory kept / given back, `resnet32_threshold`", "x", "", KEPT_HOW.format("640")),
+    Row("kept_resnet18_cpu", "Memory kept / given back, `resnet18` at batch 64", "x", "", KEPT_HOW.format("128")),
+)
 GPU_ROWS = (
     Row("loop_resnet18_gpu", "Training loop / bare steps, recipe `resnet18`, GPU", "%", GOAL, "32x32x3, on the GPU.", "a GPU"),
 )
@@ -74,6 +87,8 @@ def measure(quick: bool) -> Iterator[Result]:
     for case in cases(quick):
         yield ratio(case, device.choose("cuda" if case.row in GPU_ROWS else "cpu"))
     yield growth(quick)
+    for row, (name, batch, examples) in zip(KEPT_ROWS, KEPT_CASES, strict=True):
+        yield kept(row, name, batch, batch if quick else examples, 1 if quick else 5)
     if not torch.cuda.is_available():
         yield from skipped(GPU_ROWS)
 
@@ -114,6 +129,27 @@ def growth(quick: bool) -> Result:
     return Result(GROWTH.key, tuple(a / b for a, b in pairs), f"{1e3 * many:.3f} against {1e3 * one:.3f} ms per image and epoch")
 
 
+def kept(row: Row, name: str, batch: int, examples: int, repeats: int) -> Result:
+    """Measure trainings in processes that keep what they free, and in processes that give it back."""
+
+    def rate(keep: bool) -> isolated.Outcome:
+        return isolated.call(__name__, "median_rate", {"name": name, "batch": batch, "examples": examples, "keep": keep}, 1)
+
+    pairs = [(rate(True), rate(False)) for _ in range(repeats)]
+    (ours, theirs), (peak, lower) = (medians([(getattr(a, of), getattr(b, of)) for a, b in pairs]) for of in ("value", "peak"))
+    detail = f"{ours:,.0f} against {theirs:,.0f} images/s, {peak:,.0f} against {lower:,.0f} MB at most"
+    return Result(row.key, tuple(a.value / b.value for a, b in pairs), detail)
+
+
+def median_rate(name: str, batch: int, examples: int, keep: bool) -> float:
+    """Return images per second, the median of three trainings; in a process of its own."""
+    with contextlib.nullcontext() if keep else mock.patch.object(device, "_keep_memory"):
+        where = device.choose("cpu", 1)
+    recipe = inputs.recipe(name, 1).model_copy(update={"batch": batch})
+    data = Data(inputs.images(examples, 3, 32), recipe, where)
+    return statistics.median(examples / train.train(data, np.arange(examples), recipe, SEEDS).seconds for _ in range(3))
+
+
 def resident_batch(data: Data, recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor]:
     """Return one augmented batch and its labels, in the memory layout that the loop feeds."""
     index = torch.arange(recipe.batch, device=data.device)
@@ -143,4 +179,4 @@ def bare_rate(data: Data, recipe: Recipe, batch: tuple[torch.Tensor, torch.Tenso
     return steps * recipe.batch / clock(work)
 
 
-GROUP = Group("training", "Training loop against bare steps", HOW, (*CPU_ROWS, GROWTH, *GPU_ROWS), measure)
+GROUP = Group("training", "Training loop against bare steps", HOW, (*CPU_ROWS, GROWTH, *KEPT_ROWS, *GPU_ROWS), measure)
