@@ -20,6 +20,10 @@ BORN = "BENCHMARK_BUSY_BORN"  # when the job's own process began, which a fork t
 WATCHED = {
     "pipeline_lib.learn.train": {"train": ("training", ()), "predict": ("training", ()), "loss_and_accuracy": ("training", ())},
     "pipeline_lib.learn.embed": {"gradient_norm": ("training", ()), "distance_to_class_mean": ("training", ())},
+    "pipeline_lib.learn.full_gradient": {"gradient_norms": ("training", ())},
+    "pipeline_lib.learn.kernel": {"gram": ("training", ())},
+    "pipeline_lib.learn.connect": {"average_statistics": ("training", ())},
+    "pipeline_lib.learn.attack": {"perturb": ("training", ())},
     "pipeline_lib.learn.swav": {"train_swav": ("features", ("lightly.loss", "lightly.models.modules"))},
     "pipeline_lib.learn.cluster": {"kmeans": ("features", ("faiss",))},
     "pipeline_lib.scores": {"compute": ("scoring", ())},

@@ -19,7 +19,8 @@ from benchmarks.result import Group, Result, Row, clock
 
 CORES = 2
 TARGET = "results/digits/sliding_window.png"
-SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--cores", str(CORES), TARGET]
+PAGE = "results/digits/report.html"
+SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--cores", str(CORES)]
 UP_TO_DATE = "Nothing to be done"
 HOOK = Path(__file__).with_name("busy_hook.py")
 
@@ -38,24 +39,33 @@ SHARE = Row(
     "Share of the cores' time in training and scoring",
     "%",
     "at least 75%",
-    how="In the same runs: the seconds inside the training loops (of the ensemble and the pruned runs), the recording and testing "
-    "passes, SwAV, k-means and the metrics, added over all jobs and divided by the wall time of the run times the number of cores. "
-    "A hook in the copy reads the clock around these functions in every job. Start: from the beginning of a job's process until "
-    "its script's imports are done. The rest of a job reads, writes, draws, and imports what is only needed later; the rest of "
-    "the cores' time is Snakemake's, that of the process that jobs are forked from, that of ending jobs, or idle.",
+    how="In the same runs: the seconds inside the training loops (of the ensemble and the pruned runs), the recording and "
+    "testing passes, gradients per example, SwAV, k-means and the metrics, added over all jobs and divided by the wall time "
+    "of the run times the number of cores. A hook in the copy reads the clock around these functions in every job. Start: "
+    "from the beginning of a job's process until its script's imports are done. The rest of a job reads, writes, draws, and "
+    "imports what is only needed later; the rest of the cores' time is Snakemake's, that of the process that jobs are "
+    "forked from, that of ending jobs, or idle.",
 )
+PAGE_HOW = (
+    f"`snakemake --cores {CORES} {PAGE}`: all experiments of digits and what is beyond the thesis. Otherwise as the demo, once; "
+    "attacks, tangent kernels and the statistics along lines between networks count as training."
+)
+WHOLE = Row("page", f"All of digits' report from nothing, {CORES} cores", "s")
+WHOLE_SHARE = Row("page_share", "Share of the cores' time in training and scoring, all of digits' report", "%", "at least 75%")
 
 
 @dataclass(frozen=True)
-class Demo:
+class Study:
     """One run from nothing.
 
     Attributes:
         wall: seconds from start to exit.
+        jobs: how many there were.
         spent: seconds over all jobs, by kind: "training", "features", "scoring", "start"; "alive" is the jobs' whole life.
     """
 
     wall: float
+    jobs: int
     spent: dict[str, float]
 
     def share(self, *kinds: str) -> float:
@@ -65,7 +75,7 @@ class Demo:
 
 def measure_nothing(quick: bool) -> Iterator[Result]:
     """Yield the result of an invocation with nothing to do."""
-    done = subprocess.run([*SNAKEMAKE, "--dry-run"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*SNAKEMAKE, TARGET, "--dry-run"], cwd=ROOT, capture_output=True, text=True)
     if UP_TO_DATE not in done.stdout + done.stderr:
         yield Result(NOTHING.key, (), "needs `make demo` first")
         return
@@ -74,15 +84,23 @@ def measure_nothing(quick: bool) -> Iterator[Result]:
 
 
 def _nothing() -> None:
-    done = subprocess.run(SNAKEMAKE, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*SNAKEMAKE, TARGET], cwd=ROOT, capture_output=True, text=True)
     if done.returncode or UP_TO_DATE not in done.stdout + done.stderr:
         raise RuntimeError(f"snakemake found something to do, or failed:\n{done.stderr[-2000:]}")
 
 
 def measure_demo(quick: bool) -> Iterator[Result]:
-    """Yield the results of runs from nothing."""
-    runs = [demo(quick) for _ in range(1 if quick else 3)]
-    yield Result(DEMO.key, tuple(run.wall for run in runs), "")
+    """Yield the results of the demo."""
+    yield from _results(DEMO, SHARE, [from_nothing(TARGET, quick) for _ in range(1 if quick else 3)])
+
+
+def measure_page(quick: bool) -> Iterator[Result]:
+    """Yield the results of the whole report; a quick trial makes the demo's figure again."""
+    yield from _results(WHOLE, WHOLE_SHARE, [from_nothing(TARGET if quick else PAGE, quick)])
+
+
+def _results(row: Row, share: Row, runs: list[Study]) -> Iterator[Result]:
+    yield Result(row.key, tuple(run.wall for run in runs), f"{runs[-1].jobs} jobs")
     kinds = {
         "training": "training",
         "features": "SwAV and k-means",
@@ -91,11 +109,11 @@ def measure_demo(quick: bool) -> Iterator[Result]:
         "alive": "all of the jobs",
     }
     parts = [f"{words} {statistics.median(run.share(kind) for run in runs):.0f}%" for kind, words in kinds.items()]
-    yield Result(SHARE.key, tuple(run.share("training", "features", "scoring") for run in runs), ", ".join(parts))
+    yield Result(share.key, tuple(run.share("training", "features", "scoring") for run in runs), ", ".join(parts))
 
 
-def demo(quick: bool) -> Demo:
-    """Run the demo in a copy of the project."""
+def from_nothing(target: str, quick: bool) -> Study:
+    """Make a file in a copy of the project without data or results."""
     with tempfile.TemporaryDirectory() as folder:
         project, busy = Path(folder, "project"), Path(folder, "busy")
         busy.mkdir()
@@ -106,14 +124,14 @@ def demo(quick: bool) -> Demo:
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         environment["BENCHMARK_BUSY_FOLDER"] = str(busy)
         begin = time.perf_counter()
-        done = subprocess.run(SNAKEMAKE, cwd=project, env=environment, capture_output=True, text=True)
+        done = subprocess.run([*SNAKEMAKE, target], cwd=project, env=environment, capture_output=True, text=True)
         wall = time.perf_counter() - begin
         if done.returncode:
-            raise RuntimeError(f"the demo failed:\n{done.stderr[-3000:]}")
+            raise RuntimeError(f"{target} could not be made:\n{done.stderr[-3000:]}")
         jobs = [json.loads(file.read_text()) for file in busy.glob("*.json")]
     if not jobs:
-        raise RuntimeError("no job of the demo reported its seconds: was its PYTHONPATH changed?")
-    return Demo(wall, {kind: sum(job[kind] for job in jobs) for kind in jobs[0]})
+        raise RuntimeError("no job reported its seconds: was its PYTHONPATH changed?")
+    return Study(wall, len(jobs), {kind: sum(job[kind] for job in jobs) for kind in jobs[0]})
 
 
 def copy_project(destination: Path) -> None:
@@ -139,3 +157,4 @@ def shrink(config: Path) -> None:
 
 UNCHANGED = Group("nothing", "Nothing to do", NOTHING_HOW, (NOTHING,), measure_nothing)
 FROM_NOTHING = Group("demo", "Demo from nothing", DEMO_HOW, (DEMO, SHARE), measure_demo)
+WHOLE_PAGE = Group("page", "All of digits' report", PAGE_HOW, (WHOLE, WHOLE_SHARE), measure_page)
