@@ -36,7 +36,7 @@ FEATURES = Row(
     "SwAV as `swav.cifar`, CIFAR-10's size, GPU",
     "min",
     "at most 8 min",
-    "Computed: the seconds of one epoch and of one logged kNN accuracy, the median of a few, times as many as the section says.",
+    "Computed: the seconds of one epoch and of one logged kNN accuracy, times as many as the section says.",
     "a GPU",
 )
 

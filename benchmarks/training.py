@@ -26,8 +26,8 @@ HOW = (
     "Images per second of `pipeline_lib.learn.train.train` as the pipeline runs it (a new order, crops, flips and rotations for "
     "every example and epoch, schedule, loss), divided by those of the same step function on one batch that stays on the device: "
     "forward, backward, optimiser and nothing else. Same process, model, batch, thread count and memory layout, noise for images, "
-    "a fresh model for both, in the precision that `auto` means here. The two alternate; the value "
-    "is the median of the ratios of neighbours after a pair to warm up."
+    "a fresh model for both, in the precision that `auto` means here. The two alternate; "
+    "the value is the median of the ratios of neighbours after a pair to warm up."
 )
 CPU_ROWS = (
     Row("loop_small_cpu", "Training loop / bare steps, recipe `small`", "%", GOAL, "32x32x3, one CPU thread."),
@@ -38,13 +38,13 @@ GROWTH = Row(
     "Seconds per image with 8 times as many / with few",
     "x",
     "about 1x",
-    "Recipe `small` on 1,280 and on 10,240 images of 32x32x3, one CPU thread: the cost grows with the examples, not faster.",
+    "Recipe `small` in single precision on 1,280 and 10,240 images of 32x32x3, one CPU thread: the cost grows as the examples do.",
 )
 FEW, TIMES_AS_MANY = 1280, 8
 KEPT_CASES = (("small", 128, 3200), ("resnet32_threshold", 64, 640), ("resnet18", 64, 128))  # recipe, batch, images
 KEPT_HOW = (
-    "Three trainings one after another, 32x32x3, one CPU thread, as a job runs them and with glibc left as it is, each in a fresh "
-    "process, in turn; the middle one of the three counts. {} images each."
+    "Three trainings one after another, 32x32x3, single precision, one CPU thread, as a job runs them and with glibc left as it "
+    "is, each in a fresh process, in turn; the middle one of the three counts. {} images each."
 )
 KEPT_ROWS = (
     Row("kept_small_cpu", "Memory kept / given back, recipe `small`", "x", "", KEPT_HOW.format("3,200")),

@@ -1,5 +1,6 @@
 """What `precision: auto` of a recipe means where a job runs."""
 
+import logging
 from typing import TypeVar
 
 import torch
@@ -9,8 +10,9 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn import models
 from pipeline_lib.learn.flops import per_image
 
-WORTH = 1e9  # operations of a step on a CPU: from here on bfloat16 saved at least a fifth, below a quarter of it none (docs)
+WORTH = 1e9  # operations of a step on a CPU: from here on bfloat16 saved at least a fifth, below a fifth of it none (docs)
 
+log = logging.getLogger("pipeline")
 Settings = TypeVar("Settings", Recipe, Swav)
 
 
@@ -31,11 +33,13 @@ def settled(settings: Settings, dataset: Dataset, device: torch.device) -> Setti
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         native = torch.cpu._is_avx512_bf16_supported() and _operations(settings, dataset) >= WORTH
-    return settings.model_copy(update={"precision": "bfloat16" if native else "float32"})
+    precision = "bfloat16" if native else "float32"
+    log.info("precision: auto means %s here", precision)
+    return settings.model_copy(update={"precision": precision})
 
 
 def _operations(settings: Recipe | Swav, dataset: Dataset) -> float:
-    """Return the floating-point operations of one step: forward and backward pass of a batch, of SwAV for each of the views."""
+    """Return the floating-point operations of one step: forward and backward pass of a batch, of SwAV of one view of it."""
     _, channels, size, _ = dataset.train_images.shape
     network = models.build(settings.model, channels, size, dataset.classes, settings.width, seed=0)
     return settings.batch * per_image(network, channels, size).training

@@ -36,7 +36,8 @@ class Trainer:
 
     Args:
         dataset, fingerprint: the canonical data set.
-        recipe: how to train; `precision: auto` is settled for the device.
+        recipe: how to train; `precision: auto` is settled for the device, for
+            variants of the recipe too.
         code: fingerprint of the training code.
         study_seed: what all randomness derives from.
         device: torch device.
@@ -97,9 +98,9 @@ class Trainer:
         all_data = isinstance(kept, np.ndarray) and len(kept) == steps_of
         if planned.budget == "epochs" or all_data:  # of all data both budgets are the same training
             steps_of = None
-        recipe, device = self.recipe, self._device.type
-        if planned.recipe:
-            recipe = settled(planned.recipe, self.dataset, self._device)
+        recipe, device = planned.recipe or self.recipe, self._device.type
+        if recipe.precision == "auto":  # one for all: a curve over batches must not change its precision on the way
+            recipe = recipe.model_copy(update={"precision": self.recipe.precision})
         key = identity(self._fingerprint, kept, plain(recipe), self._code, self._seed, planned.seed, device, steps_of)
         followed = VALIDATED if planned.held_out is not None else ()
         finished = self._store.get(key, (*[CURVE] * curve, *followed))
@@ -124,13 +125,13 @@ class Trainer:
             begin = time.perf_counter()
             self._data = {key: Data(self.dataset, recipe, self._device)}
             self.speed.io_seconds += time.perf_counter() - begin
-            self.peak = peak(self._device, recipe.precision)
         return self._data[key]
 
     def _train(
         self, planned: Planned, recipe: Recipe, steps_of: int | None, curve: bool, checkpoint: Checkpoint
     ) -> tuple[dict, nn.Module]:
         kept, data, after_epochs = planned.kept, self._on_device(recipe), []
+        self.peak = peak(self._device, recipe.precision)
         validation = Validation(data, recipe, planned.held_out) if planned.held_out is not None else None
 
         def follow(epoch: int, model) -> None:

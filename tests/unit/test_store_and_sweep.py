@@ -11,6 +11,7 @@ from pipeline_lib.confusion import from_text
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import Diverged
 from pipeline_lib.learn import precision
+from pipeline_lib.prune import sweep as sweep_module
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import CURVE, FIELDS, VALIDATED, RunStore, identity
 from pipeline_lib.prune.sweep import TIMES, Trainer, sweep
@@ -261,6 +262,19 @@ def test_no_store_takes_one_precision_for_the_other(tiny, tmp_path, monkeypatch,
     assert (single["precision"], half["precision"]) == ("float32", "bfloat16")
     assert single["identity"] != half["identity"]
     assert again == single, "taken from the store"
+
+
+def test_variants_of_a_recipe_are_in_one_precision_and_each_beside_the_peak_of_its_own(tiny, tmp_path, monkeypatch):
+    """A batch that alone would settle otherwise must not change the precision along a curve."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(sweep_module, "peak", lambda device, kind: {"float32": 1.0, "bfloat16": 2.0}[kind])
+    auto = Recipe.model_validate(RECIPE | {"precision": "auto"})
+    monkeypatch.setattr(precision, "WORTH", precision._operations(auto, tiny))
+    trainer = Trainer(tiny, "tiny", auto, "code", 0, CPU, RunStore(tmp_path / "runs"))
+    changes = [{}, {"batch": 4}, {"precision": "float32"}]
+    runs = [trainer.run(Planned(0.5, 0, HALF, recipe=auto.model_copy(update=change))) for change in changes]
+    assert [run["precision"] for run in runs] == ["bfloat16", "bfloat16", "float32"]
+    assert [run["peak_flops_per_second"] for run in runs] == [2, 2, 1]
 
 
 def test_a_followed_run_keeps_its_losses_and_what_it_got_right_at_the_end(trainer):

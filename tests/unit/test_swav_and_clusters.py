@@ -53,6 +53,18 @@ def test_features_and_prototype_scores_of_every_example(blocks):
     assert not np.array_equal(found.features, swav.train_swav(blocks, SETTINGS, 1, torch.device("cpu")).features)
 
 
+def test_in_bfloat16_features_are_others_and_near(blocks):
+    """Steps and the features in the end: one epoch, in which roundings do not grow into another network."""
+    settings = SETTINGS.model_copy(update={"epochs": 1, "batch": 16})
+    exact, coarse = (
+        swav.train_swav(blocks, settings.model_copy(update={"precision": kind}), 0, CPU) for kind in ("float32", "bfloat16")
+    )
+    assert coarse.loss[0] != exact.loss[0]
+    assert coarse.loss[0] == pytest.approx(exact.loss[0], rel=0.02)
+    off = np.linalg.norm(coarse.features - exact.features) / np.linalg.norm(exact.features)
+    assert 1e-4 < off < 0.1
+
+
 def test_the_fast_path_is_a_plain_loop(blocks):
     """Against two passes per step over contiguous images, torch's own AdamW and cosine, from the same draws."""
     settings = SETTINGS.model_copy(update={"epochs": 3, "batch": 16, "weight_decay": 1e-2})

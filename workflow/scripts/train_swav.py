@@ -4,7 +4,7 @@ import math
 import time
 
 from pipeline_lib import fingerprint, resume, storage
-from pipeline_lib.config import CHECKPOINT_SECONDS, Swav, plain
+from pipeline_lib.config import CHECKPOINT_SECONDS, Swav
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 from pipeline_lib.learn import device as devices
@@ -19,7 +19,8 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     dataset, images = read(snakemake.input[0])
     reading = time.perf_counter() - begin
     settings = settled(Swav.model_validate(params.settings), dataset, device)
-    identity = fingerprint.value(images, params.upstream, plain(settings), params.study_seed, params.code, device.type)
+    told = params.settings | {"precision": settings.precision}
+    identity = fingerprint.value(images, params.upstream, told, params.study_seed, params.code, device.type)
     if not resume.take_back(output, identity):
         checkpoint = resume.Checkpoint(output, identity, snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS))
         peak = speed.peak(device, settings.precision)
@@ -29,7 +30,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             "dataset": images,
             "origin": params.origin,
             "identity": identity,
-            "settings": plain(settings),
+            "settings": told,
             "study_seed": params.study_seed,
             "code": params.code,
             "device": devices.name(device),
