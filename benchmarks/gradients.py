@@ -40,7 +40,7 @@ CASES = (
             "x",
             "at least 5x",
             "`ensemble.grand_full.precision: bfloat16`; the other side in single precision, in which a batch of one is no slower.",
-            "a CPU with bfloat16 arithmetic",
+            machine.NEEDS_BFLOAT16,
         ),
         RESNET,
         64,

@@ -12,8 +12,9 @@ from benchmarks.inputs import ROOT
 
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "faiss-cpu", "snakemake")
 GIB = 2**30
-WRITTEN = (":!benchmarks/*.csv", ":!docs")
+WRITTEN = (":!benchmarks/*.csv", ":!docs")  # by benchmarks, and documents: no code that is measured
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # instructions for it, as Linux lists them
+NEEDS_BFLOAT16 = "a CPU with bfloat16 arithmetic"  # what a row says that is measured only where `computes_in_bfloat16`
 
 
 def describe() -> str:

@@ -49,14 +49,14 @@ RESNET = Row(
     "at least 35%",
     "One CPU thread, a batch of 32 only.",
 )
-PEAK_BFLOAT16 = Row("peak_bfloat16_cpu", "Matrix product, bfloat16, one thread", "GFLOP/s", needs="a CPU with bfloat16 arithmetic")
+PEAK_BFLOAT16 = Row("peak_bfloat16_cpu", "Matrix product, bfloat16, one thread", "GFLOP/s", needs=machine.NEEDS_BFLOAT16)
 RESNET_BFLOAT16 = Row(
     "share_resnet18_bfloat16_cpu",
     "Steps of `resnet18` in bfloat16, rate against the product's",
     "%",
     "at least 35%",
     "One CPU thread, a batch of 32 only.",
-    "a CPU with bfloat16 arithmetic",
+    machine.NEEDS_BFLOAT16,
 )
 RESNET_GPU = Row(
     "share_resnet18_gpu", "Steps of `resnet18`, rate against the product's, GPU", "%", "at least 35%", "On the GPU.", "a GPU"
@@ -98,7 +98,7 @@ def measure(quick: bool) -> Iterator[Result]:
 def peak(row: Row, where: torch.device, sizes: Sizes, precision: str) -> Result:
     """Measure the matrix product."""
     product = Product(where, sizes, precision)
-    return Result(row.key, repeat(product.rate, sizes.repeats), str(product.dtype).removeprefix("torch."))
+    return Result(row.key, repeat(product.rate, sizes.repeats), precision)
 
 
 def bandwidth(row: Row, where: torch.device, size: int, repeats: int) -> Result:
@@ -119,9 +119,8 @@ class Product:
 
     def __init__(self, where: torch.device, sizes: Sizes, precision: str):
         self._where, self._sizes = where, sizes
-        self.dtype = device.DTYPES[precision]
         generator = torch.Generator().manual_seed(inputs.SEED)
-        ways = squares(torch.randn(sizes.side, sizes.side, generator=generator).to(where, self.dtype))
+        ways = squares(torch.randn(sizes.side, sizes.side, generator=generator).to(where, device.DTYPES[precision]))
         self._product = max(ways, key=lambda way: max(self._rate(way) for _ in range(2)))
 
     def rate(self) -> float:

@@ -38,7 +38,7 @@ COMPILED_ROWS = (
     Row("compiled_digits_cpu", "Steps of `small_digits`, compiled / as they are", "x", "", COMPILED),
 )
 BFLOAT_ROWS = tuple(
-    Row(f"bfloat16_{key}_cpu", f"Steps of `{recipe}`, bfloat16 / float32", "x", "", how, "a CPU with bfloat16 arithmetic")
+    Row(f"bfloat16_{key}_cpu", f"Steps of `{recipe}`, bfloat16 / float32", "x", "", how, machine.NEEDS_BFLOAT16)
     for key, recipe, how in (
         ("small", "small", BFLOAT),
         ("digits", "small_digits", BFLOAT),
