@@ -150,25 +150,28 @@ def test_in_bfloat16_it_stays_near_a_plain_loop_in_single_precision(gpu, small, 
 
 
 @pytest.mark.parametrize("model", ["resnet18_cifar", "small_cnn"])
-def test_nothing_inside_an_epoch_waits_for_the_gpu(gpu, stripes, model, monkeypatch):
-    """PyTorch itself refuses every operation that would; batches are made inside too. The loss is read afterwards."""
-    epochs = []
+def test_nothing_inside_an_epoch_waits_for_the_gpu(gpu, stripes, model, recorded, monkeypatch):
+    """From the first batch asked for to the last step launched; PyTorch itself refuses every operation that would wait."""
+    steps, waits, one_epoch, synchronize = [], [], train._one_epoch, torch.cuda.synchronize
 
-    def watched(take, rates, feed, answers) -> float:
+    def guarded(feed):
         torch.cuda.set_sync_debug_mode("error")
+        monkeypatch.setattr(torch.cuda, "synchronize", lambda *device: waits.append(len(steps)) or synchronize(*device))
         try:
-            losses = [take(rate, images, labels)[0] for rate, (images, labels) in zip(rates, feed, strict=True)]
+            for batch in feed:
+                yield batch
+                steps.append(len(recorded))
             with pytest.raises(RuntimeError, match="synchronizing"):
-                losses[0].item()
+                batch[0].sum().item()
         finally:
             torch.cuda.set_sync_debug_mode("default")
-        epochs.append(len(losses))
-        return torch.stack(losses).mean().item()
+            monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
 
-    monkeypatch.setattr(train, "_one_epoch", watched)
+    monkeypatch.setattr(train, "_one_epoch", lambda take, rates, feed, answers: one_epoch(take, rates, guarded(feed), answers))
     settings = recipe(model, augmentation={"crop_padding": 4, "flip": True, "rotation": 15})
     trained(stripes, settings, gpu, epochs=3)
-    assert epochs == [10, 10, 10], "launched at first, then recorded, then replayed"
+    assert steps == [0] * 3 + [1] * 27, "launched at first, then recorded, then replayed"
+    assert waits == [3], "PyTorch waits once itself, before it records"
 
 
 def test_a_step_in_single_precision_is_the_cpus(gpu, stripes):
