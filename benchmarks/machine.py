@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 from benchmarks.inputs import ROOT
+from pipeline_lib.learn import device
 
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "faiss-cpu", "snakemake")
 GIB = 2**30
 WRITTEN = (":!benchmarks/*.csv", ":!docs")  # by benchmarks, and documents: no code that is measured
-BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")  # instructions for it, as Linux lists them
 NEEDS_BFLOAT16 = "a CPU with bfloat16 arithmetic"  # what a row says that is measured only where `computes_in_bfloat16`
 
 
@@ -33,8 +33,7 @@ def processor() -> str:
 
 def computes_in_bfloat16() -> bool:
     """Return whether the processor has arithmetic of its own for bfloat16."""
-    flags = (_listed("flags") or _listed("Features")).split()
-    return any(name in flags for name in BFLOAT16)
+    return device.computes_in_bfloat16(torch.device("cpu"))
 
 
 def _listed(name: str) -> str:

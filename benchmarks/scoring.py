@@ -9,14 +9,14 @@ import numpy as np
 
 from benchmarks import inputs, isolated
 from benchmarks.result import Group, Result, Row, clock
-from pipeline_lib import metrics, scores
+from pipeline_lib import metrics, scores, storage
 
 METRICS = ("el2n", "std", "pred_sum", "flip", "forget", "forget_raw")
 DATASET = "synthetic"  # stands for the fingerprint of a data set
 EASE = 2.0  # added to the label's logit: most predictions are right, some change
 HOW = (
     "`pipeline_lib.scores.compute` on synthetic dynamics of 10 seeds x 10 epochs x 50,000 examples x 10 classes in half precision, "
-    "written with `pipeline_lib.learn.record.write` and still in the page cache: opening the files, reading, computing, checking. "
+    "written as the jobs write them and still in the page cache: opening the files, reading, computing, checking. "
     "One thread, a fresh process every time after one to warm up. The figure behind it is the life of the whole process."
 )
 ROWS = tuple(Row(f"score_{name}", f"Metric `{name}` of 50,000 examples", "s", "at most 5 s") for name in METRICS)
@@ -78,7 +78,7 @@ def measure_cifar100(quick: bool) -> Iterator[Result]:
 
 def record(folder: Path, seeds: int, epochs: int, examples: int, classes: int) -> None:
     """Write synthetic dynamics and the labels."""
-    from pipeline_lib.learn.record import EPOCH_CURVES, write  # brings torch, which the measured processes must not load
+    from pipeline_lib.learn.record import EPOCH_CURVES  # brings torch, which the measured processes must not load
 
     rng = np.random.default_rng(inputs.SEED)
     labels = rng.integers(0, classes, examples)
@@ -97,7 +97,7 @@ def record(folder: Path, seeds: int, epochs: int, examples: int, classes: int) -
             "prototype_distance": rng.random(examples, dtype=np.float32),
             "training_logits": rng.normal(size=(epochs, examples, 2)).astype(np.float32),
         }
-        write(folder / f"seed{seed}.h5", arrays, curves, {"dataset": DATASET})
+        storage.write_h5(folder / f"seed{seed}.h5", arrays | curves, {"dataset": DATASET})
 
 
 def score_once(metric: str, folder: str) -> float:

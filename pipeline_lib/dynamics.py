@@ -3,6 +3,8 @@
 Conventions: E seeds, T epochs, N examples, C classes. Logits come from a pass without augmentation in evaluation mode.
 """
 
+import json
+import logging
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +15,7 @@ import numpy as np
 from pipeline_lib import storage
 from pipeline_lib.errors import PipelineError, one_of
 
+log = logging.getLogger("pipeline")
 REBUILD = "train_seed"
 SIGN_AND_15_BITS = np.int32(-0x70002000)  # 0x8FFFE000: where the bits of a half are after the shift
 ARRAYS = ("logits", "prediction", "initial", "grand", "prototype_distance", "training_logits")
@@ -224,6 +227,8 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
 
     Raises:
         PipelineError: a file is damaged, was made for another data set, or differs in shape from the others.
+
+    Seeds that were trained in different precisions are read, with a warning: they differ as two trainings of one seed do.
     """
     files: list[h5py.File] = []
     for path in paths:
@@ -243,7 +248,15 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
         if files and shape != files[0]["logits"].shape:
             raise storage.refuse(path, f"has logits of shape {shape}, the other seeds {files[0]['logits'].shape}", REBUILD)
         files.append(file)
+    if len(precisions := sorted({str(_precision(file)) for file in files})) > 1:
+        words = "the seeds were trained in %s, on different machines: `precision` of the recipe can say one for all"
+        log.warning(words, " and ".join(precisions))
     return narrowed(Dynamics(files, labels), parameters)
+
+
+def _precision(file: h5py.File) -> str | None:
+    """Return in which precision a seed was trained, where its file says so."""
+    return json.loads(file.attrs.get("recipe", "{}")).get("precision")
 
 
 def narrowed(dynamics: Dynamics, parameters: dict) -> Dynamics:

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent
 # cannot change a number: they check settings, move bytes to the disk and back, or read the clock
 VALUES_ONLY = (
     *("pipeline_lib.config", "pipeline_lib.fingerprint", "pipeline_lib.job", "pipeline_lib.forkserver", "pipeline_lib.script"),
-    *("pipeline_lib.storage", "pipeline_lib.seal", "pipeline_lib.resume", "pipeline_lib.learn.speed"),
+    *("pipeline_lib.storage", "pipeline_lib.seal", "pipeline_lib.resume", "pipeline_lib.learn.outcome", "pipeline_lib.learn.speed"),
 )
 MESSAGES = ("PipelineError", "Diverged", "refuse", "storage.refuse")
 DIGITS = 16  # hexadecimal digits kept: 64 bits

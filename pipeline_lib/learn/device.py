@@ -55,6 +55,13 @@ def name(device: torch.device) -> str:
     return f"cpu, {torch.get_num_threads()} thread(s), {torch.backends.cpu.get_cpu_capability()}"
 
 
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Return whether the device has arithmetic of its own for bfloat16: a GPU that does not emulate it, a CPU with AVX-512 BF16."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported()
+
+
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     """Return the context in which a forward pass runs.
 

@@ -19,9 +19,11 @@ import triton.language as tl
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-ROWS, CHANNELS, WARPS = 64, 64, 8  # of a tile (chosen on an H200: 1.1 to 1.8 times what the memory allows)
+ROWS, CHANNELS = 64, 64  # of a tile (chosen on an H200: 1.1 to 1.8 times what the memory allows)
 PARTS = 264  # programs that share a sum over the rows: two for each of 132 multiprocessors (likewise)
 TOGETHER = 64  # partial sums that are added up at once
+LAUNCH = {"num_warps": 8, "enable_fp_fusion": True}  # said, since what it is by default depends on Triton's version
+STAGES = tl.constexpr(3)  # of a sum's loop: tiles that are on their way from memory while one is added
 
 
 @triton.jit
@@ -82,7 +84,7 @@ def _sums(x, partial, rows, channels, parts, ROWS: tl.constexpr, CHANNELS: tl.co
     first = _row(x, 0, channels, column, inside)
     total = tl.zeros((ROWS, CHANNELS), tl.float32)
     squares = tl.zeros((ROWS, CHANNELS), tl.float32)
-    for begin in range(tl.program_id(0) * ROWS, rows, parts * ROWS):
+    for begin in tl.range(tl.program_id(0) * ROWS, rows, parts * ROWS, num_stages=STAGES):
         place, mask = _places(begin, rows, column, inside, channels, ROWS)
         value = tl.where(mask, _tile(x, place, mask) - first, 0)
         total += value
@@ -152,7 +154,7 @@ def _gradient_sums(
     mean, rstd = _row(kept, 2, channels, column, inside), _row(kept, 3, channels, column, inside)
     total = tl.zeros((ROWS, CHANNELS), tl.float32)
     product = tl.zeros((ROWS, CHANNELS), tl.float32)
-    for begin in range(tl.program_id(0) * ROWS, rows, parts * ROWS):
+    for begin in tl.range(tl.program_id(0) * ROWS, rows, parts * ROWS, num_stages=STAGES):
         place, mask = _places(begin, rows, column, inside, channels, ROWS)
         value = _tile(x, place, mask)
         error = _error(gradient, y, value, kept, place, mask, column, inside, channels, ADDS, RELU)
@@ -201,7 +203,7 @@ def scaled(x: torch.Tensor, added: torch.Tensor | None, relu: bool, kept: torch.
     """
     y, adds = torch.empty_like(x), added is not None
     sizes = _sizes(x)
-    _apply[_tiles(*sizes)](x, added if adds else x, y, kept, *sizes, adds, relu, ROWS, CHANNELS, num_warps=WARPS)
+    _apply[_tiles(*sizes)](x, added if adds else x, y, kept, *sizes, adds, relu, ROWS, CHANNELS, **LAUNCH)
     return y
 
 
@@ -213,10 +215,10 @@ class Normalised(torch.autograd.Function):
         """x and added (N, C, H, W), channels last; the layer's weight and bias (C,) float32, and itself -> like x."""
         sizes, (partial, parts, blocks) = _sizes(x), _partial(x)
         kept = torch.empty((4, x.shape[1]), dtype=torch.float32, device=x.device)
-        _sums[(parts, blocks)](x, partial, *sizes, parts, ROWS, CHANNELS, num_warps=WARPS)
+        _sums[(parts, blocks)](x, partial, *sizes, parts, ROWS, CHANNELS, **LAUNCH)
         running = norm.running_mean, norm.running_var
         _statistics[(blocks,)](
-            x, partial, weight, bias, *running, kept, *sizes, parts, norm.momentum, norm.eps, TOGETHER, CHANNELS, num_warps=WARPS
+            x, partial, weight, bias, *running, kept, *sizes, parts, norm.momentum, norm.eps, TOGETHER, CHANNELS, **LAUNCH
         )
         y = scaled(x, added, relu, kept)
         ctx.adds, ctx.relu = added is not None, relu
@@ -232,12 +234,12 @@ class Normalised(torch.autograd.Function):
         sizes, (partial, parts, blocks) = _sizes(x), _partial(x)
         gradients = torch.empty((2, x.shape[1]), dtype=torch.float32, device=x.device)
         how = (ctx.adds, ctx.relu, ROWS, CHANNELS)
-        _gradient_sums[(parts, blocks)](gradient, x, y, kept, partial, *sizes, parts, *how, num_warps=WARPS)
-        _weight_gradients[(blocks,)](partial, gradients, x.shape[1], parts, TOGETHER, CHANNELS, num_warps=WARPS)
+        _gradient_sums[(parts, blocks)](gradient, x, y, kept, partial, *sizes, parts, *how, **LAUNCH)
+        _weight_gradients[(blocks,)](partial, gradients, x.shape[1], parts, TOGETHER, CHANNELS, **LAUNCH)
         dx = torch.empty_like(x)
         dadded = torch.empty_like(x) if ctx.adds else None
         _gradient[_tiles(*sizes)](
-            gradient, x, y, dx, dadded if ctx.adds else dx, kept, gradients, *sizes, *how, num_warps=WARPS
+            gradient, x, y, dx, dadded if ctx.adds else dx, kept, gradients, *sizes, *how, **LAUNCH
         )  # fmt: skip
         return dx, gradients[1], gradients[0], dadded, None, None
 

@@ -8,7 +8,9 @@ import torch
 from pipeline_lib.config import Recipe, Swav
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn import models
+from pipeline_lib.learn.device import computes_in_bfloat16
 from pipeline_lib.learn.flops import per_image
+from pipeline_lib.learn.views import VIEWS
 
 WORTH = 1e9  # operations of a step on a CPU: from here on bfloat16 saved at least a fifth, below a fifth of it none (docs)
 
@@ -29,17 +31,15 @@ def settled(settings: Settings, dataset: Dataset, device: torch.device) -> Setti
     """
     if settings.precision != "auto":
         return settings
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = torch.cpu._is_avx512_bf16_supported() and _operations(settings, dataset) >= WORTH
-    precision = "bfloat16" if native else "float32"
+    worth = computes_in_bfloat16(device) and (device.type == "cuda" or _operations(settings, dataset) >= WORTH)
+    precision = "bfloat16" if worth else "float32"
     log.info("precision: auto means %s here", precision)
     return settings.model_copy(update={"precision": precision})
 
 
 def _operations(settings: Recipe | Swav, dataset: Dataset) -> float:
-    """Return the floating-point operations of one step: forward and backward pass of a batch, of SwAV of one view of it."""
+    """Return the floating-point operations of one step: forward and backward pass of a batch, of SwAV of all views of it."""
     _, channels, size, _ = dataset.train_images.shape
     network = models.build(settings.model, channels, size, dataset.classes, settings.width, seed=0)
-    return settings.batch * per_image(network, channels, size).training
+    views = VIEWS if isinstance(settings, Swav) else 1
+    return views * settings.batch * per_image(network, channels, size).training

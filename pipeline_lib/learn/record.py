@@ -6,13 +6,11 @@ Reading is `pipeline_lib.dynamics`, apart from here, so that a change there does
 import logging
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipeline_lib import storage
 from pipeline_lib.config import GrandFull, Recipe
 from pipeline_lib.learn.device import wait
 from pipeline_lib.learn.embed import distance_to_class_mean, embed, gradient_norm
@@ -174,15 +172,3 @@ class _Recorder:
         log.info("epoch %d: accuracy %.4f train, %.4f test", epoch + 1, train_accuracy, test_accuracy)
         self._bar.set_postfix(train=f"{train_accuracy:.3f}", test=f"{test_accuracy:.3f}")
         self._bar.update()
-
-
-def write(path: str | Path, arrays: dict[str, np.ndarray], curves: dict[str, np.ndarray], attrs: dict) -> None:
-    """Write one seed's dynamics.
-
-    Args:
-        path: results/{dataset}/dynamics/seed{seed}.h5
-        arrays: what metrics read, as in `Recorded`.
-        curves: name in EPOCH_CURVES -> (T,) float64; NaN where there is no such split.
-        attrs: recipe, seed, dataset fingerprint, device, speed.
-    """
-    storage.write_h5(path, {**arrays, **curves}, attrs)

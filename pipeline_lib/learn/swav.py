@@ -25,7 +25,7 @@ from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.replay import Replay
 from pipeline_lib.learn.speed import Clock, Speed
-from pipeline_lib.learn.views import draw, view
+from pipeline_lib.learn.views import VIEWS, draw, view
 from pipeline_lib.resume import Checkpoint, State
 from pipeline_lib.rng import derive_seed, generator
 
@@ -35,7 +35,6 @@ FEWEST_USED = 0.1  # share of the prototypes that must be some example's nearest
 KNN_TEMPERATURE = 0.1  # weights of the neighbours' votes, as lightly's benchmarks
 FEWEST_STEPS, SMALLEST_BATCH = 8, 16  # per epoch; a small data set gets smaller batches, or it would hardly train
 FORWARD = 1024  # images per feature batch
-VIEWS = 2  # of every image in a step
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,14 @@ def test_batches_of_two_sizes_share_their_memory_and_spoil_nothing(gpu, stripes,
     assert torch.equal(first, trained(stripes, settings, gpu, epochs=3, kept=595))
 
 
+def test_with_pytorchs_own_normalisation_a_step_is_recorded_too(gpu, stripes, recorded, monkeypatch):
+    monkeypatch.setattr(norm, "_kernels", lambda: None)
+    first = trained(stripes, recipe(), gpu)
+    assert recorded == [60]
+    monkeypatch.setattr(replay, "WARM_UP", 10**9)
+    assert torch.equal(first, trained(stripes, recipe(), gpu))
+
+
 def test_every_process_ends_with_the_same_weights(gpu):
     command = [sys.executable, "-c", "from tests.gpu.test_gpu import digest; digest()"]
     found = {subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(3)}
@@ -149,6 +157,7 @@ def test_in_bfloat16_it_stays_near_a_plain_loop_in_single_precision(gpu, small, 
     plain.near(fast, plain.plain_loop(small, settings), tolerance)
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 @pytest.mark.parametrize("model", ["resnet18_cifar", "small_cnn"])
 def test_nothing_inside_an_epoch_waits_for_the_gpu(gpu, stripes, model, recorded, monkeypatch):
     """From the first batch asked for to the last step launched; PyTorch itself refuses every operation that would wait."""

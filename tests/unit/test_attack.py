@@ -324,8 +324,10 @@ def test_pixels_are_normalised_as_in_training_to_the_last_bit(normalise):
     assert images.pixels(index).max() == 1
 
 
-def test_an_attack_of_size_nothing_gives_the_predictions_without_attack(trained):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_attack_of_size_nothing_gives_the_predictions_without_attack(trained, precision):
     model, data, recipe = trained
+    recipe = recipe.model_copy(update={"precision": precision})
     for settings in (FGSM, PGD, PGD_L2):
         [(pixels, logits)] = attacked(model, data.test, data.test_labels, recipe, settings, 0.0, (0,))
         assert torch.equal(pixels, data.test.pixels(torch.arange(data.test.examples)))

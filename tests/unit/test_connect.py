@@ -12,6 +12,7 @@ from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn import connect
 from pipeline_lib.learn.connect import Parting, along, average_statistics, between, statistics_examples
+from pipeline_lib.learn.device import autocast
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.train import build, predict, train
 from pipeline_lib.resume import Checkpoint
@@ -208,6 +209,18 @@ def test_statistics_are_those_of_the_images(data):
     torch.testing.assert_close(model.norms[0].running_var, entering.var(dim=(0, 2, 3)), rtol=1e-4, atol=1e-5)
     assert model.norms[0].momentum == 0.1
     assert not model.training
+
+
+def test_statistics_are_those_of_the_precision(data):
+    found, index = [], torch.arange(data.train.examples)
+    for precision in ("float32", "bfloat16"):
+        model = parted(data).model
+        average_statistics(model, data, recipe(precision=precision), index)
+        with torch.no_grad(), autocast(CPU, precision):
+            entering = torch.max_pool2d(model.convolutions[0](data.train.clean(index)), 2).float()
+        torch.testing.assert_close(model.norms[0].running_mean, entering.mean(dim=(0, 2, 3)), rtol=1e-4, atol=1e-5)
+        found.append(model.norms[0].running_mean)
+    assert not torch.allclose(*found, rtol=1e-4, atol=1e-5), "or the test would not tell them apart"
 
 
 def test_batches_count_alike(data, monkeypatch):

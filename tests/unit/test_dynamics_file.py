@@ -204,6 +204,15 @@ def test_a_file_cut_short_is_refused(write, left):
         open_source(path)
 
 
+@pytest.mark.parametrize("kinds", [("float32", "float32"), ("float32", "bfloat16")], ids=str)
+def test_seeds_of_two_kinds_of_processor_are_told(tmp_path, caplog, kinds):
+    paths = [tmp_path / f"seed{seed}.h5" for seed in range(2)]
+    for seed, (path, kind) in enumerate(zip(paths, kinds, strict=True)):
+        storage.write_h5(path, recorded(seed), {"dataset": "fingerprint", "recipe": {"precision": kind}})
+    open_source(*paths)
+    assert ("trained in bfloat16 and float32" in caplog.text) == (len(set(kinds)) > 1)
+
+
 def test_a_file_of_another_data_set_is_refused(write):
     with pytest.raises(PipelineError, match=r"seed0\.h5: was recorded on another data set .*\(rule train_seed\)"):
         open_source(write(dataset="another"))

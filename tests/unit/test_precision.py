@@ -85,6 +85,14 @@ def test_swav_settles_likewise(arithmetic):
     assert settled(Swav(batch=256, precision="float32"), noise(3, 32), CPU).precision == "float32"
 
 
+def test_a_step_of_swav_has_two_views(arithmetic, monkeypatch):
+    arithmetic(cpu=True)
+    values = {"width": 1, "batch": 2, "model": "small_cnn"}
+    monkeypatch.setattr(precision, "WORTH", 2 * precision._operations(recipe(**values), noise(1, 2)))
+    assert settled(recipe(**values), noise(1, 2), CPU).precision == "float32"
+    assert settled(Swav(**values), noise(1, 2), CPU).precision == "bfloat16"
+
+
 def test_nothing_else_of_the_settings_changes_and_settling_twice_is_settling_once(arithmetic):
     arithmetic(cpu=True)
     once = settled(recipe(), noise(3, 32), CPU)

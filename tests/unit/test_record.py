@@ -16,7 +16,7 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn import models
 from pipeline_lib.learn.embed import distance_to_class_mean, embed, gradient_norm
 from pipeline_lib.learn.feed import Data, Seeds
-from pipeline_lib.learn.record import EPOCH_CURVES, _Recorder, record, write
+from pipeline_lib.learn.record import EPOCH_CURVES, _Recorder, record
 from pipeline_lib.learn.train import build, predict, train
 
 CPU = torch.device("cpu")
@@ -235,7 +235,7 @@ def test_more_than_127_classes():
 
 def test_what_is_written_is_what_is_read(tmp_path, data, recorded):
     path, labels = tmp_path / "seed0.h5", data.train_labels.numpy()
-    write(path, recorded.arrays, recorded.curves, {"dataset": "fingerprint", "seed": 0})
+    storage.write_h5(path, recorded.arrays | recorded.curves, {"dataset": "fingerprint", "seed": 0})
     with storage.open_h5(path, "train_seed", EPOCH_CURVES) as file:
         assert file["test_accuracy"][:].tolist() == recorded.curves["test_accuracy"].tolist()
     with ExitStack() as stack:

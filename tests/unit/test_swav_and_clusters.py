@@ -1,9 +1,14 @@
 """SwAV, its collapse check, its views, and k-means."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from lightly.loss import SwaVLoss
+from scipy.stats import ks_2samp
+from torchvision import transforms
+from torchvision.transforms import functional
 
 from pipeline_lib.config import Swav
 from pipeline_lib.data.dataset import Dataset
@@ -53,9 +58,10 @@ def test_features_and_prototype_scores_of_every_example(blocks):
     assert not np.array_equal(found.features, swav.train_swav(blocks, SETTINGS, 1, torch.device("cpu")).features)
 
 
-def test_in_bfloat16_features_are_others_and_near(blocks):
-    """Steps and the features in the end: one epoch, in which roundings do not grow into another network."""
-    settings = SETTINGS.model_copy(update={"epochs": 1, "batch": 16})
+def test_in_bfloat16_features_are_others_and_near(blocks, monkeypatch):
+    """Steps and the features in the end: one epoch of small steps, in which roundings do not grow into another network."""
+    monkeypatch.setattr(swav, "check_collapse", lambda *_: None)
+    settings = SETTINGS.model_copy(update={"epochs": 1, "batch": 16, "lr": 1e-4})
     exact, coarse = (
         swav.train_swav(blocks, settings.model_copy(update={"precision": kind}), 0, CPU) for kind in ("float32", "bfloat16")
     )
@@ -63,6 +69,19 @@ def test_in_bfloat16_features_are_others_and_near(blocks):
     assert coarse.loss[0] == pytest.approx(exact.loss[0], rel=0.02)
     off = np.linalg.norm(coarse.features - exact.features) / np.linalg.norm(exact.features)
     assert 1e-4 < off < 0.1
+
+
+def test_features_and_accuracy_are_those_of_the_trainings_precision(blocks, monkeypatch):
+    monkeypatch.setattr(swav, "check_collapse", lambda *_: None)
+    run = swav.SwavTraining(blocks, SETTINGS.model_copy(update={"precision": "bfloat16"}), 0, CPU)
+    run.train(0)
+    train, test = (torch.from_numpy(images) for images in (blocks.train_images, blocks.test_images))
+    labels = [torch.from_numpy(part) for part in (blocks.train_labels, blocks.test_labels)]
+    exact, coarse = (swav.forward(run.network, train, kind)[0] for kind in ("float32", "bfloat16"))
+    assert not torch.equal(exact, coarse)
+    assert np.array_equal(run.result(0.0).features, coarse.numpy())
+    run.look(0)
+    assert run._knn_accuracy == [swav.knn(coarse, swav.forward(run.network, test, "bfloat16")[0], *labels, SETTINGS.knn)]
 
 
 def test_the_fast_path_is_a_plain_loop(blocks):
@@ -136,10 +155,17 @@ def drawn(count, channels=3, **settings):
     return views.draw(count, channels, Swav(**settings), torch.Generator().manual_seed(0), torch.device("cpu"))
 
 
+def as_it_is(count, **changes):
+    """Views without any change but these, of colour."""
+    colours = views.Colours(
+        torch.eye(3).expand(count, 3, 3, 3), torch.zeros(count, 3, 3), torch.zeros(count), torch.zeros(count) > 0
+    )
+    return views.Views(torch.eye(2, 3).expand(count, 2, 3), colours._replace(**changes))
+
+
 def test_a_view_without_any_change_is_the_image():
     images = torch.rand(3, 3, 16, 16)
-    unchanged = views.Views(torch.eye(2, 3).expand(3, 2, 3), torch.eye(3).expand(3, 3, 3), torch.zeros(3, 3))
-    assert torch.allclose(views.view(images, unchanged), images, atol=1e-5)
+    assert torch.allclose(views.view(images, as_it_is(3)), images, atol=1e-5)
     square = drawn(3, min_scale=1.0).maps
     assert ((square[:, 0, 0].abs() <= 1) & (square[:, 1, 1] <= 1)).all()
 
@@ -154,27 +180,73 @@ def test_colours_stay_in_range_and_grey_stays_grey():
     assert (changed - changed.mean(dim=1, keepdim=True)).abs().max() < 0.01
 
 
-def test_contrast_is_about_the_grey_mean_as_in_torchvision(monkeypatch):
-    """One image whose matrix and offset are torchvision's brightness, saturation and contrast, one after the other."""
-    from torchvision.transforms.functional import adjust_brightness, adjust_contrast, adjust_saturation
-
-    brightness, contrast, saturation = (torch.tensor([value]) for value in (0.9, 0.8, 0.7))
-    uniform = iter([brightness, contrast, saturation, torch.zeros(1)])
-    monkeypatch.setattr(views, "_uniform", lambda *_: next(uniform))
-    monkeypatch.setattr(views, "JITTER_SHARE", 1)
-    monkeypatch.setattr(views, "GREY_SHARE", 0)
-    matrix, offset = views._colour(1, 0.5, torch.Generator())
-    image = torch.rand(1, 3, 8, 8)
-    expected = adjust_contrast(adjust_saturation(adjust_brightness(image, 0.9), 0.7), 0.8)
-    changed = views.view(image, views.Views(torch.eye(2, 3).unsqueeze(0), matrix, offset))
+@pytest.mark.parametrize("order", itertools.permutations(range(3)), ids=str)
+def test_colours_change_as_in_torchvision_one_change_after_the_other(order):
+    """What each leaves of 0..1 is cut off before the next: 1.8 times as bright, then less contrast, is not the other way round."""
+    image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    changes = functional.adjust_brightness, functional.adjust_contrast, functional.adjust_saturation
+    factors, expected = (1.8, 0.4, 1.7), image
+    for number in order:
+        expected = changes[number](expected, factors[number])
+    expected = functional.adjust_hue(expected, 0.1)
+    matrices, offsets = (each[:, order] for each in views._changes(*torch.tensor(factors).view(3, 1)))
+    changed = views.view(image, as_it_is(1, matrices=matrices, offsets=offsets, turns=torch.tensor([0.1])))
     assert torch.allclose(changed, expected, atol=3e-3)  # torchvision rounds the weights of the grey value
+
+
+def test_every_order_of_the_changes_is_as_likely():
+    """By where the offset of the contrast stands."""
+    offsets = views._colours(20_000, 0.8, torch.Generator().manual_seed(0)).offsets
+    places = offsets.abs().sum(dim=2).gt(0).float().mean(dim=0)
+    assert torch.allclose(places, torch.full((3,), views.JITTER_SHARE / 3), atol=0.01)
+
+
+def test_an_image_keeps_all_colours_or_none():
+    matrices, offsets, turns, _ = views._colours(20_000, 0.8, torch.Generator().manual_seed(0))
+    kept = [(matrices == torch.eye(3)).all(dim=(1, 2, 3)), (offsets == 0).all(dim=(1, 2)), turns == 0]
+    assert kept[0].float().mean().item() == pytest.approx(1 - views.JITTER_SHARE, abs=0.01)
+    assert torch.equal(kept[0], kept[1])
+    assert torch.equal(kept[0], kept[2])
+
+
+@pytest.mark.parametrize("turn", [-0.5, -0.2, 0.0, 0.05, 0.3])
+def test_the_hue_turns_as_in_torchvision(turn):
+    images = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    images[0], images[1], images[2] = 0, 0.5, 1
+    images[3, 1], images[4, 2] = images[3, 0], images[4, 1]  # two channels alike
+    turned = views._turned(images.flatten(2), torch.full((6,), turn)).view_as(images)
+    assert torch.allclose(turned, functional.adjust_hue(images, turn), atol=1e-5)
+
+
+def test_grey_is_torchvisions():
+    images = torch.rand(2, 3, 8, 8)
+    changed = views.view(images, as_it_is(2, grey=torch.tensor([True, False])))
+    assert torch.allclose(changed[0], functional.rgb_to_grayscale(images[0], 3), atol=1e-3)
+    assert torch.allclose(changed[1], images[1], atol=1e-5)
+
+
+def test_crops_are_as_large_as_torchvisions():
+    width, height = views._crops(50_000, 0.14, torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    image = torch.zeros(3, 1000, 1000)
+    drawn = np.array([transforms.RandomResizedCrop.get_params(image, (0.14, 1), views.ASPECT)[2:] for _ in range(50_000)]) / 1000
+    for ours, theirs in ((width * height, drawn.prod(axis=1)), (width / height, drawn[:, 1] / drawn[:, 0])):
+        assert ks_2samp(ours.numpy(), theirs).pvalue > 0.001
+    assert max(width.max(), height.max()) <= 1
+
+
+def test_where_no_crop_lies_inside_it_is_the_whole_image(monkeypatch):
+    monkeypatch.setattr(views, "ASPECT", (4.0, 4.0))  # of a quarter of the area, or less, only
+    width, height = views._crops(10, 0.9, torch.Generator())
+    assert (width == 1).all()
+    assert (height == 1).all()
 
 
 def test_the_views_of_an_epoch_can_be_drawn_at_once():
     images, whole = torch.rand(12, 3, 8, 8), drawn(12, colour=0.8)
     parts = torch.cat([views.view(*pair) for pair in zip(images.split(5), whole.split(5), strict=True)])
     assert torch.allclose(parts, views.view(images, whole), atol=1e-6)
-    assert drawn(4, channels=1, colour=0.8).matrix is None, "grey images have no colour to change"
+    assert drawn(4, channels=1, colour=0.8).colours is None, "grey images have no colour to change"
 
 
 def test_no_view_is_computed_on_the_cpu_where_the_images_are_elsewhere():
@@ -190,10 +262,6 @@ def test_knn_by_hand():
     assert swav.knn(bank, queries, labels, torch.tensor([0, 1]), 1) == 1
     assert swav.knn(bank, queries, labels, torch.tensor([1, 1]), 1) == 0.5
     assert swav.knn(bank, queries, labels, torch.tensor([0, 1]), 50) == 1, "more neighbours than examples are all of them"
-
-
-def test_hue_turned_fully_round_is_the_colour_again():
-    assert torch.allclose(views._hue(torch.tensor([0.0, 1.0])), torch.eye(3).expand(2, 3, 3), atol=1e-5)
 
 
 def test_kmeans_finds_the_centres_of_clear_groups():
