@@ -14,7 +14,7 @@ from pipeline_lib.learn import device
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "faiss-cpu", "snakemake")
 GIB = 2**30
 WRITTEN = (":!benchmarks/*.csv", ":!docs")  # by benchmarks, and documents: no code that is measured
-NEEDS_BFLOAT16 = "a CPU with bfloat16 arithmetic"  # what a row says that is measured only where `computes_in_bfloat16`
+NEEDS_BFLOAT16 = "a CPU with AVX-512 BF16"  # what a row says that is measured only where `computes_in_bfloat16`
 
 
 def describe() -> str:
@@ -32,7 +32,7 @@ def processor() -> str:
 
 
 def computes_in_bfloat16() -> bool:
-    """Return whether the processor has arithmetic of its own for bfloat16."""
+    """Return whether the processor has AVX-512 BF16: without it no recipe takes bfloat16 by itself."""
     return device.computes_in_bfloat16(torch.device("cpu"))
 
 

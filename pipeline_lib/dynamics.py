@@ -217,6 +217,8 @@ class Dynamics:
 def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict, labels: np.ndarray, dataset: str) -> Dynamics:
     """Open one file per seed and check that each belongs to this data set and is whole.
 
+    Seeds that were trained in different precisions are read, with a warning: they differ as two trainings of one seed do.
+
     Args:
         stack: closes the files.
         paths: one file per seed.
@@ -227,8 +229,6 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
 
     Raises:
         PipelineError: a file is damaged, was made for another data set, or differs in shape from the others.
-
-    Seeds that were trained in different precisions are read, with a warning: they differ as two trainings of one seed do.
     """
     files: list[h5py.File] = []
     for path in paths:
@@ -248,9 +248,8 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
         if files and shape != files[0]["logits"].shape:
             raise storage.refuse(path, f"has logits of shape {shape}, the other seeds {files[0]['logits'].shape}", REBUILD)
         files.append(file)
-    if len(precisions := sorted({str(_precision(file)) for file in files})) > 1:
-        words = "the seeds were trained in %s, on different machines: `precision` of the recipe can say one for all"
-        log.warning(words, " and ".join(precisions))
+    if len(precisions := sorted(filter(None, set(map(_precision, files))))) > 1:
+        log.warning("the seeds were trained in %s: `precision` of the recipe can say one for all", " and ".join(precisions))
     return narrowed(Dynamics(files, labels), parameters)
 
 

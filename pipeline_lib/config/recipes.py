@@ -1,6 +1,6 @@
 """How models are trained: recipes, the SwAV section, the ensemble."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, Tag, field_validator, model_validator
 
@@ -154,6 +154,8 @@ class Recipe(Section):
 
 class Swav(Section):
     """Label-free features: SwAV trained on the data set itself."""
+
+    VIEWS: ClassVar[int] = 2  # of every image in a step
 
     model: MODELS = "small_cnn"
     width: Positive = 16

@@ -7,17 +7,21 @@ import numpy as np
 import torch
 
 from pipeline_lib import fingerprint, resume, storage
-from pipeline_lib.config import Recipe, Swav, plain
+from pipeline_lib.config import Recipe, Swav
 from pipeline_lib.learn import device as devices
 from pipeline_lib.learn.speed import Speed, peak
 
 
 class Outcome:
-    """What a job is to leave behind, unless an earlier job that was interrupted has left it already.
+    """What a job is to leave behind.
+
+    An object is made before the training: it puts a file that an interrupted job had finished in its place, and else measures the
+    device's peak. This module is no part of a file's `code`: after a change of what it writes, files that are there stay.
 
     Args:
         path: of the file.
-        settings: of what is trained, its precision settled: what is computed depends on it.
+        settings: of what is trained, its precision settled: what is computed depends on it. What they were not given (the default
+            of a key that the training does not look at) is no part of its name.
         device: where to compute.
         dataset: fingerprint of the data set.
         params: of the job: `origin`, `upstream`, `code` and `study_seed`.
@@ -33,11 +37,19 @@ class Outcome:
     """
 
     def __init__(
-        self, path: str, settings: Recipe | Swav, device: torch.device, dataset: str, params: Any, depends: list, age: float
+        self,
+        path: str,
+        settings: Recipe | Swav,
+        device: torch.device,
+        dataset: str,
+        params: Any,
+        *,
+        depends: list,
+        age: float,
     ):
         if settings.precision == "auto":
             raise ValueError("what `precision: auto` means has to be settled before a training is named")
-        told = plain(settings)
+        told = settings.model_dump(mode="json", exclude_unset=True)
         identity = fingerprint.value(dataset, params.upstream, told, params.study_seed, depends, params.code, device.type)
         self._path = path
         self._attrs = {
@@ -59,7 +71,7 @@ class Outcome:
         Args:
             arrays: by name.
             attrs: beside what the training is named by.
-            speed: account of the training; the file's own writing is added after it is written.
+            speed: account of the training, to which reading and writing are added; the file's own writing after it is written.
             reading: seconds that reading the data set took.
 
         Returns:

@@ -10,7 +10,6 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn import models
 from pipeline_lib.learn.device import computes_in_bfloat16
 from pipeline_lib.learn.flops import per_image
-from pipeline_lib.learn.views import VIEWS
 
 WORTH = 1e9  # operations of a step on a CPU: from here on bfloat16 saved at least a fifth, below a fifth of it none (docs)
 
@@ -41,5 +40,5 @@ def _operations(settings: Recipe | Swav, dataset: Dataset) -> float:
     """Return the floating-point operations of one step: forward and backward pass of a batch, of SwAV of all views of it."""
     _, channels, size, _ = dataset.train_images.shape
     network = models.build(settings.model, channels, size, dataset.classes, settings.width, seed=0)
-    views = VIEWS if isinstance(settings, Swav) else 1
+    views = settings.VIEWS if isinstance(settings, Swav) else 1
     return views * settings.batch * per_image(network, channels, size).training

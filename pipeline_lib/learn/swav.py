@@ -25,7 +25,7 @@ from pipeline_lib.learn.flops import per_image
 from pipeline_lib.learn.optimise import Optimiser
 from pipeline_lib.learn.replay import Replay
 from pipeline_lib.learn.speed import Clock, Speed
-from pipeline_lib.learn.views import VIEWS, draw, view
+from pipeline_lib.learn.views import draw, view
 from pipeline_lib.resume import Checkpoint, State
 from pipeline_lib.rng import derive_seed, generator
 
@@ -173,7 +173,7 @@ class SwavTraining:
         """Yield the batches of an epoch: the first views of its images, then the second, (2B, C, H, W) float32."""
         seen, channels = self._count * self._batch, self._images.shape[1]
         order = torch.from_numpy(self._orders.permutation(len(self._images))[:seen]).to(self._device)
-        views = (draw(seen, channels, self._settings, self._draws, self._device) for _ in range(VIEWS))
+        views = (draw(seen, channels, self._settings, self._draws, self._device) for _ in range(Swav.VIEWS))
         for index, *pair in zip(order.split(self._batch), *(drawn.split(self._batch) for drawn in views), strict=True):
             pixels = self._images[index].float().div_(255)
             yield _centred(torch.cat([view(pixels, drawn) for drawn in pair]))
@@ -196,7 +196,7 @@ class SwavTraining:
         check_collapse(self._losses[-1], scores, self._settings)
         images, spent = self._count * self._batch * self._settings.epochs, self.clock.add_up()
         seconds = (spent["batches"], spent["steps"] - spent["batches"], spent["look"] + spent["features"], io_seconds)
-        speed = Speed(images, float(self._flops.training * VIEWS * images), *seconds)
+        speed = Speed(images, float(self._flops.training * Swav.VIEWS * images), *seconds)
         curves = (np.array(self._losses), np.array(self._knn_epochs), np.array(self._knn_accuracy))
         work = float(self._flops.forward * len(self._images))
         return SwavFeatures(features, scores, *curves, speed, spent["steps"], spent["features"], work)
@@ -254,7 +254,7 @@ def _step(
     """One optimiser step on two views of a batch, one after the other; returns the loss, left on the device."""
     with autocast(both.device, precision):
         scores = network(both)[1].float()
-    loss = criterion(list(scores.chunk(VIEWS)), []).squeeze()
+    loss = criterion(list(scores.chunk(Swav.VIEWS)), []).squeeze()
     loss.backward()
     optimiser.step(rate)
     return (loss.detach(),)

@@ -1,4 +1,7 @@
-"""Random views of images for SwAV: crop and resize, rotation, mirror, colour, as torchvision's transforms draw them.
+"""Random views of images for SwAV: crop and resize, rotation, mirror, colour.
+
+They are those of torchvision's transforms, but for two things: the hue is turned after the other changes of colour (there at any
+place among them), and a crop need not begin at a whole pixel.
 
 Geometry is one bilinear sampling step. Brightness, contrast and saturation are each linear in the colours of a pixel, a 3x3 matrix
 and an offset per image, applied one after the other: what leaves 0..1 on the way is cut off and does not come back. Then the hue
@@ -16,7 +19,6 @@ from torch import nn
 
 from pipeline_lib.config import Swav
 
-VIEWS = 2  # of every image in a step
 ASPECT = (3 / 4, 4 / 3)  # width to height of a crop, as in the SwAV paper
 TRIES = 10  # draws of a crop until one lies inside the image
 JITTER_SHARE, GREY_SHARE = 0.8, 0.2  # of the views, as in the SwAV and SimCLR papers
@@ -148,13 +150,19 @@ def _crops(count: int, min_scale: float, rng: torch.Generator) -> tuple[torch.Te
 
 def _colours(count: int, strength: float, rng: torch.Generator) -> Colours:
     """Draw changes of colour: brightness, contrast and saturation in an order of each image's own."""
-    matrices, offsets = _changes(*_uniform((3, count), max(0, 1 - strength), 1 + strength, rng))
-    turns = _uniform(count, -1, 1, rng) * strength * HUE_TURN
+    factors, turns = _jitter(count, strength, rng)
+    matrices, offsets = _changes(*factors)
     order = torch.rand((count, 3), generator=rng).argsort(dim=1)
     each, jittered = torch.arange(count).unsqueeze(1), torch.rand(count, generator=rng) < JITTER_SHARE
     matrices = torch.where(jittered.view(-1, 1, 1, 1), matrices[each, order], torch.eye(3))
     grey = torch.rand(count, generator=rng) < GREY_SHARE
     return Colours(matrices, offsets[each, order] * jittered.view(-1, 1, 1), turns * jittered, grey)
+
+
+def _jitter(count: int, strength: float, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw the factors (3, B) of brightness, contrast and saturation, and turns (B,) of the hue."""
+    factors = _uniform((3, count), max(0, 1 - strength), 1 + strength, rng)
+    return factors, _uniform(count, -1, 1, rng) * min(strength * HUE_TURN, 0.5)
 
 
 def _changes(brightness: torch.Tensor, contrast: torch.Tensor, saturation: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

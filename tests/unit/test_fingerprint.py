@@ -3,12 +3,14 @@
 import os
 import textwrap
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline_lib import fingerprint
 
+ROOT = Path(__file__).parents[2]
 FILES = {
     "pipeline_lib/__init__.py": "",
     "pipeline_lib/config.py": "LR = 0.1",
@@ -110,6 +112,13 @@ def test_the_covered_files_can_be_listed(project):
         "pipeline_lib.metrics.norm",
         "script.py",
     ]
+
+
+@pytest.mark.parametrize("script", ["train_seed", "train_kernels", "train_connectivity", "sweep", "attack"])
+def test_no_training_depends_on_swav(script):
+    covered = fingerprint.modules(ROOT / f"workflow/scripts/{script}.py")
+    assert "pipeline_lib.learn.models" in covered
+    assert not {"pipeline_lib.learn.swav", "pipeline_lib.learn.views"} & set(covered)
 
 
 def test_touching_does_not_count_and_an_edit_is_seen_in_the_same_process(project):

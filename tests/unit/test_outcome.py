@@ -1,5 +1,6 @@
 """The file that a training ends in."""
 
+import json
 import math
 from types import SimpleNamespace
 
@@ -8,14 +9,15 @@ import pytest
 import torch
 
 from pipeline_lib import storage
-from pipeline_lib.config import Recipe, Swav
+from pipeline_lib.config import Recipe, Swav, plain
 from pipeline_lib.learn import outcome as module
 from pipeline_lib.learn.outcome import Outcome
 from pipeline_lib.learn.speed import Speed
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 VALUES = {"model": "small_cnn", "epochs": 1, "batch": 8, "optimiser": {"name": "sgd", "lr": 0.1}, "schedule": {"name": "constant"}}
-RECIPE, SWAV = Recipe.model_validate(VALUES | {"precision": "float32"}), Swav(precision="float32")
+RECIPE = Recipe.model_validate(plain(Recipe.model_validate(VALUES | {"precision": "float32"})))  # as a rule gives it: all of it
+SWAV = Swav(precision="float32")
 PARAMS = {"origin": "o", "upstream": "u", "code": "c", "study_seed": 0}
 
 
@@ -26,8 +28,8 @@ def anywhere(monkeypatch):
     monkeypatch.setattr(module, "peak", lambda *_: 2e12)
 
 
-def outcome(path, settings=RECIPE, device=CPU, dataset="d", depends=(1,), **params) -> Outcome:
-    return Outcome(str(path), settings, device, dataset, SimpleNamespace(**PARAMS | params), list(depends), 0.0)
+def outcome(path, settings=RECIPE, device=CPU, dataset="d", depends=(1,), age=0.0, **params) -> Outcome:
+    return Outcome(str(path), settings, device, dataset, SimpleNamespace(**PARAMS | params), depends=list(depends), age=age)
 
 
 def finished(path, *parts, **named) -> Outcome:
@@ -81,20 +83,69 @@ def test_another_training_is_not_taken_for_it(tmp_path, other):
     assert not outcome(tmp_path / "a.h5", **other).there
 
 
-def test_the_file_says_what_it_is_and_how_fast_it_was(tmp_path):
-    path = tmp_path / "a.h5"
-    made = outcome(path)
+def test_where_it_was_asked_from_is_no_part_of_a_training(tmp_path):
+    """A comment or another path changes the origin; the training is the same."""
+    finished(tmp_path / "a.h5")
+    assert outcome(tmp_path / "a.h5", origin="p").there
+
+
+def under_way(path, **named) -> Outcome:
+    """An outcome whose training has left its state after an epoch, if that is old enough."""
+    made = outcome(path, **named)
     made.checkpoint.add("model", lambda: {"weight": np.ones(2)}, lambda state: None)
     made.checkpoint.after(1)
+    return made
+
+
+def test_a_state_is_that_of_this_training_alone(tmp_path):
+    under_way(tmp_path / "a.h5")
+    for code, epochs in (("e", 0), ("c", 1)):
+        again = outcome(tmp_path / "a.h5", code=code)
+        again.checkpoint.add("model", dict, lambda state: None)
+        assert again.checkpoint.resume() == epochs
+
+
+def test_a_state_that_is_young_is_not_written(tmp_path):
+    assert not under_way(tmp_path / "a.h5", age=1e9).checkpoint.path.exists()
+
+
+@pytest.mark.parametrize("place", [(storage, "write_h5"), (module.resume, "keep")], ids=["writing", "keeping"])
+def test_the_state_stays_until_the_file_is_kept(tmp_path, monkeypatch, place):
+    made = under_way(tmp_path / "a.h5")
+
+    def full(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(*place, full)
+    with pytest.raises(OSError, match="no space"):
+        made.write({"loss": np.zeros(3)}, {}, Speed(), 0.0)
     assert made.checkpoint.path.exists()
-    speed = Speed(images=10, flops=1e12, compute_seconds=1.0)
+
+
+def test_the_file_says_what_it_is_and_how_fast_it_was(tmp_path):
+    path = tmp_path / "a.h5"
+    made = under_way(path)
+    assert made.checkpoint.path.exists()
+    speed = Speed(images=10, flops=1e12, compute_seconds=1.0, io_seconds=1.0)
     words = made.write({"loss": np.zeros(3)}, {"seed": 7}, speed, reading=3.0)
     assert not made.checkpoint.path.exists()
     assert words.startswith("10 images/s, 1 TFLOP/s, 50% of the measured peak")
-    assert speed.io_seconds > 3, "the file's own writing besides"
+    assert speed.io_seconds > 4, "the file's own writing besides"
     with storage.open_h5(path, "") as file:
         attrs = dict(file.attrs)
-    assert (attrs["dataset"], attrs["origin"], attrs["code"], attrs["study_seed"], attrs["seed"]) == ("d", "o", "c", 0, 7)
-    assert (attrs["io_seconds"], attrs["peak_flops_per_second"]) == (3, 2e12)
+    told = [attrs[name] for name in ("dataset", "origin", "code", "study_seed", "seed", "device")]
+    assert told == ["d", "o", "c", 0, 7, "cpu"]
+    assert (attrs["io_seconds"], attrs["peak_flops_per_second"]) == (4, 2e12)
     assert not math.isnan(attrs["images_per_second"])
-    assert '"float32"' in attrs["recipe"]
+    assert json.loads(attrs["recipe"]) == plain(RECIPE)
+    assert "settings" not in attrs
+
+
+def test_what_swav_was_not_told_does_not_stand_in_its_file(tmp_path):
+    """The rule leaves out the range of the elbow, which is the clustering's; another one does not make other features."""
+    given = {"epochs": 3, "precision": "auto"}
+    settings = Swav.model_validate(given).model_copy(update={"precision": "bfloat16"})
+    outcome(tmp_path / "a.h5", settings).write({}, {}, Speed(), 0.0)
+    with storage.open_h5(tmp_path / "a.h5", "") as file:
+        assert json.loads(file.attrs["settings"]) == given | {"precision": "bfloat16"}
+        assert "recipe" not in file.attrs

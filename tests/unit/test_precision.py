@@ -29,7 +29,7 @@ def arithmetic(monkeypatch):
 
     def have(cpu: bool = False, gpu: bool = False) -> None:
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: cpu)
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: gpu)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: gpu or including_emulation)
 
     return have
 

@@ -166,8 +166,34 @@ def as_it_is(count, **changes):
 def test_a_view_without_any_change_is_the_image():
     images = torch.rand(3, 3, 16, 16)
     assert torch.allclose(views.view(images, as_it_is(3)), images, atol=1e-5)
-    square = drawn(3, min_scale=1.0).maps
-    assert ((square[:, 0, 0].abs() <= 1) & (square[:, 1, 1] <= 1)).all()
+    assert torch.equal(drawn(3, min_scale=1.0).maps, torch.eye(2, 3).expand(3, 2, 3))
+
+
+def test_a_view_is_a_part_of_the_image_anywhere_in_it():
+    """Of an image whose red grows to the right and whose green grows downwards."""
+    ramp = torch.linspace(0, 1, 64)
+    image = torch.stack([ramp.expand(64, 64), ramp.view(64, 1).expand(64, 64), torch.zeros(64, 64)])
+    changed = views.view(image.expand(500, -1, -1, -1), drawn(500, min_scale=0.14, flip=True))
+    red, green = changed[:, 0, 32], changed[:, 1, :, 32]
+    mirrored = red[:, 0] > red[:, -1]
+    assert mirrored.float().mean().item() == pytest.approx(0.5, abs=0.1)
+    red = torch.where(mirrored.view(-1, 1), red.flip(1), red)
+    assert (red.diff(dim=1) >= -1e-5).all()
+    assert (green.diff(dim=1) >= -1e-5).all()
+    gaps = torch.stack([red[:, 0], 1 - red[:, -1], green[:, 0], 1 - green[:, -1]])  # to every side of the image
+    assert gaps.min() < 0.02
+    assert torch.allclose(gaps.mean(dim=1), gaps.mean().expand(4), atol=0.02)
+
+
+def test_a_square_crop_is_turned_and_mirrored_but_not_sheared(monkeypatch):
+    monkeypatch.setattr(views, "ASPECT", (1.0, 1.0))
+    turned = drawn(500, min_scale=0.3, flip=True, rotation=30).maps[:, :, :2]
+    scale = turned.det().abs().view(-1, 1, 1)
+    assert torch.allclose(turned @ turned.mT, scale * torch.eye(2), atol=1e-5)
+    assert (turned.det() < 0).float().mean().item() == pytest.approx(0.5, abs=0.1), "mirrored"
+    angle = torch.atan2(-turned[:, 0, 1], turned[:, 1, 1]).rad2deg()
+    assert angle.abs().max() <= 30 + 1e-3
+    assert angle.std().item() == pytest.approx(60 / 12**0.5, rel=0.1)
 
 
 def test_colours_stay_in_range_and_grey_stays_grey():
@@ -195,10 +221,37 @@ def test_colours_change_as_in_torchvision_one_change_after_the_other(order):
 
 
 def test_every_order_of_the_changes_is_as_likely():
-    """By where the offset of the contrast stands."""
-    offsets = views._colours(20_000, 0.8, torch.Generator().manual_seed(0)).offsets
-    places = offsets.abs().sum(dim=2).gt(0).float().mean(dim=0)
-    assert torch.allclose(places, torch.full((3,), views.JITTER_SHARE / 3), atol=0.01)
+    """By where the contrast stands: its matrix c I beside its offset, whose weights sum to 1 - c."""
+    matrices, offsets, *_ = views._colours(20_000, 0.8, torch.Generator().manual_seed(0))
+    contrasts = offsets.abs().sum(dim=2) > 0
+    assert torch.allclose(contrasts.float().mean(dim=0), torch.full((3,), views.JITTER_SHARE / 3), atol=0.01)
+    beside = (1 - offsets[contrasts].sum(dim=1)).view(-1, 1, 1) * torch.eye(3)
+    assert torch.allclose(matrices[contrasts], beside, atol=1e-5)
+
+
+@pytest.mark.parametrize("strength", [0.8, 1.5])
+def test_colours_change_by_as_much_as_in_torchvision(strength):
+    """The papers' jitter at strength 0.8 is ColorJitter(0.8, 0.8, 0.8, 0.2); of 20,000, by the test of Kolmogorov and Smirnov."""
+    factors, turns = views._jitter(20_000, strength, torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    jitter = transforms.ColorJitter(*[strength] * 3, strength / 4)
+    ranges = jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue
+    theirs = np.array([jitter.get_params(*ranges)[1:] for _ in range(5000)]).T
+    for ours, drawn_there in zip([*factors, turns], theirs, strict=True):
+        assert ks_2samp(ours.numpy(), drawn_there).pvalue > 0.001
+
+
+def test_a_fifth_of_the_views_is_grey():
+    assert views._colours(20_000, 0.8, torch.Generator().manual_seed(0)).grey.float().mean().item() == pytest.approx(0.2, abs=0.01)
+
+
+def test_only_the_generator_decides():
+    """Not what else was drawn before."""
+    one = drawn(50, colour=0.8)
+    torch.manual_seed(123)
+    other = drawn(50, colour=0.8)
+    assert torch.equal(one.maps, other.maps)
+    assert all(map(torch.equal, one.colours, other.colours))
 
 
 def test_an_image_keeps_all_colours_or_none():
@@ -225,11 +278,16 @@ def test_grey_is_torchvisions():
     assert torch.allclose(changed[1], images[1], atol=1e-5)
 
 
-def test_crops_are_as_large_as_torchvisions():
-    width, height = views._crops(50_000, 0.14, torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("min_scale", [0.14, 0.9])
+def test_crops_are_as_large_as_torchvisions(min_scale):
+    """At 0.9 most of ten draws do not lie inside, and one view in thirteen is the whole image."""
+    width, height = views._crops(50_000, min_scale, torch.Generator().manual_seed(0))
     torch.manual_seed(0)
     image = torch.zeros(3, 1000, 1000)
-    drawn = np.array([transforms.RandomResizedCrop.get_params(image, (0.14, 1), views.ASPECT)[2:] for _ in range(50_000)]) / 1000
+    drawn = [transforms.RandomResizedCrop.get_params(image, (min_scale, 1), views.ASPECT)[2:] for _ in range(50_000)]
+    drawn = np.array(drawn) / 1000
+    whole = ((width == 1) & (height == 1)).float().mean().item()
+    assert whole == pytest.approx((drawn == 1).all(axis=1).mean(), abs=0.005)
     for ours, theirs in ((width * height, drawn.prod(axis=1)), (width / height, drawn[:, 1] / drawn[:, 0])):
         assert ks_2samp(ours.numpy(), theirs).pvalue > 0.001
     assert max(width.max(), height.max()) <= 1

@@ -26,7 +26,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     score = scores.read(snakemake.input.scores, images, len(dataset.train_labels))
     recipe = settled(Recipe.model_validate(params.recipe), dataset, device)
     age = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)
-    outcome = Outcome(snakemake.output[0], recipe, device, images, params, [params.origin], age)
+    outcome = Outcome(snakemake.output[0], recipe, device, images, params, depends=[params.origin], age=age)
     if not outcome.there:
         order = difficulty_order(score, generator(params.study_seed, "connectivity", settings["metric"]))
         groups = [neighbours(order, settings["examples"], place) for place in THIRDS.values()]
@@ -40,4 +40,5 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             "line_flops": lines.line_flops,
         }
         arrays = {"loss": lines.loss, "error": lines.error, "epochs": np.array(settings["epochs"]), "groups": np.stack(groups)}
-        log.result = f"{lines.seconds:.1f} s; {outcome.write(arrays, attrs, lines.speed, reading)}"
+        words = outcome.write(arrays, attrs, lines.speed, reading)
+        log.result = f"{lines.seconds:.1f} s; {words}"

@@ -26,7 +26,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     score = scores.read(snakemake.input.scores, images, len(dataset.train_labels))
     recipe = settled(Recipe.model_validate(params.recipe), dataset, device)
     age = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)
-    outcome = Outcome(snakemake.output[0], recipe, device, images, params, [params.origin], age)
+    outcome = Outcome(snakemake.output[0], recipe, device, images, params, depends=[params.origin], age=age)
     if not outcome.there:
         order = difficulty_order(score, generator(params.study_seed, "kernel_velocity", settings["metric"]))
         groups = [neighbours(order, settings["examples"], place) for place in settings["groups"]]

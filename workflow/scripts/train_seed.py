@@ -25,7 +25,9 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
             log.warning("%s", params.caveat)
     recipe = settled(Recipe.model_validate(params.recipe), dataset, device)
     age = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)
-    outcome = Outcome(snakemake.output[0], recipe, device, images, params, [params.grand_full, params.purpose, seed], age)
+    outcome = Outcome(
+        snakemake.output[0], recipe, device, images, params, depends=[params.grand_full, params.purpose, seed], age=age
+    )
     if not outcome.there:
         full = GrandFull.model_validate(params.grand_full) if params.grand_full else None
         seeds = Seeds(params.study_seed, params.purpose, seed)

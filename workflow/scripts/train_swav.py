@@ -19,7 +19,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     reading = time.perf_counter() - begin
     settings = settled(Swav.model_validate(params.settings), dataset, device)
     age = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)
-    outcome = Outcome(snakemake.output[0], settings, device, images, params, [], age)
+    outcome = Outcome(snakemake.output[0], settings, device, images, params, depends=[], age=age)
     if not outcome.there:
         swav = train_swav(dataset, settings, params.study_seed, device, outcome.checkpoint)
         attrs = {
