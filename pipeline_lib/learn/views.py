@@ -139,12 +139,15 @@ def _crops(count: int, min_scale: float, rng: torch.Generator) -> tuple[torch.Te
 
     As torchvision's RandomResizedCrop; cutting off what does not fit would make larger crops, and the task easier.
     """
-    area = _uniform((TRIES, count), min_scale, 1, rng)
-    aspect = torch.exp(_uniform((TRIES, count), math.log(ASPECT[0]), math.log(ASPECT[1]), rng))
-    sizes = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()])  # (2, TRIES, B)
-    sizes = torch.cat([sizes, torch.ones(2, 1, count)], dim=1)
-    first = (sizes.amax(dim=0) <= 1).int().argmax(dim=0)
-    width, height = sizes[:, first, torch.arange(count)]
+    sizes, left = torch.ones(2, count), torch.arange(count)
+    for _ in range(TRIES):
+        area = _uniform(len(left), min_scale, 1, rng)
+        aspect = torch.exp(_uniform(len(left), math.log(ASPECT[0]), math.log(ASPECT[1]), rng))
+        drawn = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()])
+        inside = (drawn <= 1).all(dim=0)
+        sizes[:, left[inside]] = drawn[:, inside]
+        left = left[~inside]
+    width, height = sizes
     return width, height
 
 
