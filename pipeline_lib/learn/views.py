@@ -165,7 +165,7 @@ def _colours(count: int, strength: float, rng: torch.Generator) -> Colours:
 def _jitter(count: int, strength: float, rng: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw the factors (3, B) of brightness, contrast and saturation, and turns (B,) of the hue."""
     factors = _uniform((3, count), max(0, 1 - strength), 1 + strength, rng)
-    return factors, _uniform(count, -1, 1, rng) * min(strength * HUE_TURN, 0.5)
+    return factors, _uniform(count, -1, 1, rng) * strength * HUE_TURN
 
 
 def _changes(brightness: torch.Tensor, contrast: torch.Tensor, saturation: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
