@@ -3,8 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
+
 from benchmarks import inputs, isolated, machine
 from benchmarks.result import Group, Result, Row, clock, interleave, medians, skipped
+from pipeline_lib.learn import device, models
+from pipeline_lib.learn.augment import Images
+from pipeline_lib.learn.full_gradient import gradient_norms
 
 SINGLES, REPEATS = 8, 5
 RESNET = {"name": "resnet18_cifar", "channels": 3, "size": 32}
@@ -61,7 +66,7 @@ def measure(quick: bool) -> Iterator[Result]:
     """Yield how many times as fast each case is, then the memory."""
     singles, repeats = (1, 1) if quick else (SINGLES, REPEATS)
     for case in CASES:
-        if case.precision == "bfloat16" and not machine.computes_in_bfloat16():
+        if case.precision == "bfloat16" and not device.computes_in_bfloat16(torch.device("cpu")):
             yield from skipped([case.row])
             continue
         network = case.network | {"examples": 2 if quick else case.examples}
@@ -77,11 +82,8 @@ def measure(quick: bool) -> Iterator[Result]:
 
 def both(network: dict, singles: int, repeats: int, threads: int, precision: str) -> list[tuple[float, float]]:
     """Return pairs of seconds per example, ours and one by one; runs in a process of its own."""
-    import torch
-
     torch.set_num_threads(threads)
     model, images, labels = _network(**network)
-    from pipeline_lib.learn.full_gradient import gradient_norms
 
     def ours() -> float:
         return clock(lambda: gradient_norms(model, images, labels, precision=precision)) / len(labels)
@@ -94,22 +96,14 @@ def both(network: dict, singles: int, repeats: int, threads: int, precision: str
 
 def norms(network: dict) -> float:
     """Return the seconds of one call; runs in a process of its own, whose memory is looked at."""
-    import torch
-
     torch.set_num_threads(1)
     model, images, labels = _network(**network)
-    from pipeline_lib.learn.full_gradient import gradient_norms
 
     return clock(lambda: gradient_norms(model, images, labels))
 
 
 def _network(name: str, channels: int, size: int, examples: int):
     """Return (network, images, labels)."""
-    import torch
-
-    from pipeline_lib.learn import models
-    from pipeline_lib.learn.augment import Images
-
     data = inputs.images(examples, channels, size)
     model = models.build(name, channels, size, inputs.CLASSES, 16, inputs.SEED).eval()
     pixels = Images(data.train_images, [0.5] * channels, [0.25] * channels, torch.device("cpu"))
@@ -118,8 +112,6 @@ def _network(name: str, channels: int, size: int, examples: int):
 
 def _one(model, images, labels, index: int):
     """Return one example's norm by a pass backwards of its own."""
-    import torch
-
     model.zero_grad()
     loss = torch.nn.functional.cross_entropy(model(images.clean(torch.tensor([index]))), labels[index : index + 1])
     loss.backward()

@@ -9,12 +9,11 @@ from pathlib import Path
 import torch
 
 from benchmarks.inputs import ROOT
-from pipeline_lib.learn import device
 
 PACKAGES = ("torch", "torchvision", "numpy", "h5py", "faiss-cpu", "snakemake")
 GIB = 2**30
 WRITTEN = (":!benchmarks/*.csv", ":!docs")  # by benchmarks, and documents: no code that is measured
-NEEDS_BFLOAT16 = "a CPU with AVX-512 BF16"  # what a row says that is measured only where `computes_in_bfloat16`
+NEEDS_BFLOAT16 = "a CPU with AVX-512 BF16"  # what a row says that is measured only where `device.computes_in_bfloat16`
 
 
 def describe() -> str:
@@ -28,19 +27,10 @@ def describe() -> str:
 
 def processor() -> str:
     """Return the processor's name as the system gives it."""
-    return _listed("model name") or platform.processor() or platform.machine()
-
-
-def computes_in_bfloat16() -> bool:
-    """Return whether the processor has AVX-512 BF16: without it no recipe takes bfloat16 by itself."""
-    return device.computes_in_bfloat16(torch.device("cpu"))
-
-
-def _listed(name: str) -> str:
-    """Return what the system says of its first processor under this name, or ""."""
     listing = Path("/proc/cpuinfo")
     lines = listing.read_text().splitlines() if listing.exists() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
+    listed = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return listed or platform.processor() or platform.machine()
 
 
 def versions() -> str:

@@ -81,7 +81,7 @@ def measure(quick: bool) -> Iterator[Result]:
     yield share(SMALL, cpu, sizes, inputs.recipe("small", 1), steps=5 if quick else 50)
     small_batch = inputs.recipe("resnet18", 1).model_copy(update={"batch": 4 if quick else 32})
     yield share(RESNET, cpu, sizes, small_batch, steps=1 if quick else 2)
-    if machine.computes_in_bfloat16():
+    if device.computes_in_bfloat16(cpu):
         yield peak(PEAK_BFLOAT16, cpu, sizes, "bfloat16")
         yield share(RESNET_BFLOAT16, cpu, sizes, small_batch.model_copy(update={"precision": "bfloat16"}), steps=1 if quick else 2)
     else:

@@ -81,7 +81,7 @@ def measure(quick: bool) -> Iterator[Result]:
         yield compare(row, case, cpu, plain, ours_first=True)
     for case, row in zip(cases, COMPILED_ROWS, strict=True):
         yield compare(row, case, cpu, compiled)
-    if machine.computes_in_bfloat16():
+    if device.computes_in_bfloat16(cpu):
         deep = (
             Case("resnet18", 3, 32, *((1, 2) if quick else (2, 5)), batch=32),
             Case("resnet32_threshold", 3, 32, *((1, 2) if quick else (5, 5))),
