@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator, Mapping
 
+from pipeline_lib import forkserver
 from pipeline_lib.errors import PipelineError
 
 OF_A_GPU = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS", "NCCL error", "No CUDA GPUs", "cudaGetDeviceCount")
@@ -26,6 +27,8 @@ class Log(logging.LoggerAdapter):
 def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[Log]:
     """Log to the rule's file; end with a message, not a traceback, where the user can act.
 
+    A helper adds to the file of the job that it helps, which says what is wrong and when it is done.
+
     Args:
         log_file: the rule's `log`.
         origins: inputs that say what made them, and what that should have been.
@@ -36,18 +39,25 @@ def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[Log
     logger = logging.getLogger("pipeline")
     logger.setLevel(logging.INFO)
     log = Log(logger)
+    helping = forkserver.helping()
     try:
-        handler = logging.FileHandler(log_file, mode="w")
+        if not helping:
+            open(log_file, "w").close()
+        handler = logging.FileHandler(log_file, mode="a")
     except OSError as error:
         print(f"\nerror: {log_file}: cannot be written ({error.strerror}). Check who owns the folder\n", file=sys.stderr)
         sys.exit(1)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {'a helper ' if helping else ''}%(message)s"))
     logger.addHandler(handler)
     try:
         _check(origins or {})
         yield log
-        log.info("%s", ": ".join(filter(None, ["done", log.result])))
+        if not helping:
+            log.info("%s", ": ".join(filter(None, ["done", log.result])))
     except Exception as error:
+        if helping:
+            log.warning("ended: %s", error)
+            sys.exit(1)
         words = str(error) if isinstance(error, PipelineError) else in_words(error)
         if words is None:
             log.exception("unexpected error; unless it is in a file of yours, please report it")

@@ -1,15 +1,17 @@
 """The run store: what a pruned training gave, kept under what the training is.
 
 One JSON file per run, named by its identity, so two sweeps that ask for the same training share it, and an interrupted
-sweep loses at most the training in flight. Writers need no lock: a file appears whole, and who comes second finds it there.
-Deleting the store is always safe.
+sweep loses at most the training in flight. Writers need no lock: a file appears whole, and who comes second finds it there. Who is
+about to train says so, so that others meanwhile do something else. Deleting the store is always safe.
 
 The network itself is kept only for who asks for it, in a file beside the run. Without that file the run is as good as before.
 """
 
+import contextlib
+import fcntl
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ CLOCKED = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds"
 TESTED = ("accuracy", "balanced_accuracy", "class_accuracy", "confusion")
 FIELDS = ("identity", "kept", "steps", *TESTED, "seconds", "flops", "images", *CLOCKED)
 CHECKSUM = "checksum"  # of everything else in the file
+CLAIMS = ".claims"  # an empty file: a training is claimed by a lock on the byte whose number is its identity
 MODEL = ".model.h5"  # ends the name of a run's network, kept on request
 CURVE = "epoch_accuracy"  # kept for the runs that an experiment follows from epoch to epoch
 # kept for the runs that are followed on held-out examples
@@ -101,6 +104,29 @@ class RunStore:
         if self.get(run["identity"], [name for name in (CURVE, *VALIDATED) if name in run]):
             return
         storage.write_json(self._path(run["identity"]), run | {CHECKSUM: fingerprint.value(run)})
+
+    @contextlib.contextmanager
+    def claim(self, key: str, wait: bool) -> Iterator[bool]:
+        """Keep other processes from doing a training at the same time, as far as they ask; a process that dies claims nothing.
+
+        Args:
+            key: its identity.
+            wait: until nobody else claims it.
+
+        Yields:
+            Whether it is claimed. Where the file system has no locks everybody may do everything: that costs time, nothing else.
+        """
+        mine = True
+        with contextlib.ExitStack() as until_released:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                file = until_released.enter_context(open(self._folder / CLAIMS, "wb"))
+                fcntl.lockf(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(key, 16) >> 1)
+            except BlockingIOError:
+                mine = False
+            except OSError as error:
+                log.info("%s: no locks here (%s)", self._folder, error.strerror)
+            yield mine
 
     def model(self, key: str) -> dict[str, np.ndarray] | None:
         """Return the weights and buffers of a run's network by name, or None if they were not kept or cannot be read.

@@ -1,8 +1,9 @@
 """A sweep: all pruned trainings of one metric in one process, each looked up in the run store first."""
 
+import contextlib
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -83,13 +84,14 @@ class Trainer:
         models.restore(model, state)
         return run | {"model_bytes": self._store.model_bytes(run["identity"])}, model.to(self._device)
 
-    def run(self, planned: Planned, curve: bool = False, keep_model: bool = False) -> dict:
+    def run(self, planned: Planned, curve: bool = False, keep_model: bool = False, wait: bool = True) -> dict | None:
         """Return the finished run on a subset, from the store or by training now.
 
         Args:
             planned: what to train.
             curve: whether to test after every epoch.
             keep_model: whether the network must be in the store afterwards.
+            wait: for another process that trains this just now; otherwise None is returned then.
 
         Raises:
             PipelineError: the training diverged.
@@ -103,8 +105,15 @@ class Trainer:
             recipe = recipe.model_copy(update={"precision": self.recipe.precision})
         key = identity(self._fingerprint, kept, plain(recipe), self._code, self._seed, planned.seed, device, steps_of)
         followed = VALIDATED if planned.held_out is not None else ()
-        finished = self._store.get(key, (*[CURVE] * curve, *followed))
-        if finished is None or (keep_model and self._store.model(key) is None):
+
+        def look() -> dict | None:
+            return None if keep_model and self._store.model(key) is None else self._store.get(key, (*[CURVE] * curve, *followed))
+
+        if finished := look():
+            return finished
+        with self._store.claim(key, wait) as mine:
+            if not mine or (finished := look()):  # another process has just trained it
+                return finished
             checkpoint = self._store.checkpoint(key, self._checkpoint_seconds)
             done, model = self._train(planned, recipe, steps_of, curve, checkpoint)
             finished = {"identity": key, "seed": planned.seed, **done}
@@ -114,8 +123,8 @@ class Trainer:
             self._store.put(finished)
             checkpoint.remove()
             self.speed.io_seconds += time.perf_counter() - begin
-            self.trained += 1
-            log.info("trained on %d, seed %d: accuracy %.4f, run %s", finished["kept"], planned.seed, finished["accuracy"], key)
+        self.trained += 1
+        log.info("trained on %d, seed %d: accuracy %.4f, run %s", finished["kept"], planned.seed, finished["accuracy"], key)
         return finished
 
     def _on_device(self, recipe: Recipe) -> Data:
@@ -196,14 +205,11 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
     """
     planned, rows, names = list(planned), {}, trainer.dataset.class_names
     # two sweeps that want the same trainings at the same time each begin elsewhere, and find what the other has done
-    for position in tqdm(generator("order of work", title).permutation(len(planned)), desc=title, unit="run", disable=None):
+    order = generator("order of work", title).permutation(len(planned))
+    for position, run in tqdm(_runs(trainer, planned, order, curve), title, len(planned), unit="run", disable=None):
         plan = planned[position]
-        try:
-            run = trainer.run(plan, curve)
-        except Diverged as error:
-            if plan.recipe is None:
-                raise
-            log.warning("%s, %s, seed %d: %s", title, plan.point, plan.seed, error)
+        if isinstance(run, Diverged):
+            log.warning("%s, %s, seed %d: %s", title, plan.point, plan.seed, run)
             rows[position] = _place(plan) | {"kept": len(plan.kept), "diverged": True}
             continue
         kept = plan.kept[-1] if isinstance(plan.kept, list) else plan.kept
@@ -223,6 +229,38 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
         )
     made = [rows[position] for position in sorted(rows)]
     return pd.DataFrame(made) if made else pd.DataFrame(columns=["point", "balanced", "budget", "seed", *MEASURED, "run"])
+
+
+def assist(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool = False) -> None:
+    """Carry out some of the trainings of a sweep that another process answers for, until all are done or under way.
+
+    Arguments as of `sweep`.
+    """
+    planned = list(planned)
+    for position in reversed(generator("order of work", title).permutation(len(planned))):
+        with contextlib.suppress(Diverged):  # the sweep will say so
+            trainer.run(planned[position], curve, wait=False)
+
+
+def _runs(trainer: Trainer, planned: list[Planned], order: Iterable[int], curve: bool) -> Iterator[tuple[int, dict | Diverged]]:
+    """Yield the position of each training and what came of it; those that another process does meanwhile come last."""
+
+    def outcome(position: int, wait: bool) -> dict | Diverged | None:
+        try:
+            return trainer.run(planned[position], curve, wait=wait)
+        except Diverged as error:
+            if planned[position].recipe is None:
+                raise
+            return error
+
+    elsewhere = []
+    for position in order:
+        if run := outcome(position, wait=False):
+            yield position, run
+        else:
+            elsewhere.append(position)
+    for position in elsewhere:
+        yield position, outcome(position, wait=True)
 
 
 def _place(plan: Planned) -> dict:

@@ -1,103 +1,20 @@
 """A job that runs as a fork of the server must look, from outside and from inside, like one that does not."""
 
-import contextlib
 import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from pipeline_lib import forkserver
+from pipeline_lib.forkserver import protocol
+from pipeline_lib.forkserver.server import Server
+from tests.forks import PRELOADED, ROOT, alive, note_of, noted, wait_until
 
-ROOT = Path(__file__).parents[2]
-THREADS = dict.fromkeys(forkserver.THREADS, "1")
-PRELOADED = "colorsys"  # a library that nothing else imports
-STARTER = """
-import os, sys
-from pipeline_lib import forkserver
-forkserver.start(*sys.argv[1:])
-print(os.environ[forkserver.ADDRESS], forkserver._started.pid, flush=True)
-sys.stdin.read()
-"""
-PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 pytestmark = pytest.mark.skipif(not forkserver.possible(), reason="this system cannot fork jobs")
-
-
-class Server:
-    """A process that has started a server, as Snakemake does."""
-
-    def __init__(self, *libraries: str, path: str = str(ROOT), folder: Path = ROOT):
-        self._path = path
-        command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{STARTER}", *libraries]
-        self.starter = subprocess.Popen(command, env=PLAIN | {"PYTHONPATH": path}, cwd=folder, **PIPES)
-        self.address, pid = self.starter.stdout.readline().split()
-        self.pid = int(pid)
-
-    def job(self, script: Path, *arguments: str, folder: Path = ROOT, group: int | None = None, **environment: str):
-        """Start a script that imports pipeline_lib; in a process group of its own if it is 0."""
-        variables = PLAIN | THREADS | {"PYTHONPATH": self._path, forkserver.ADDRESS: self.address} | environment
-        return subprocess.Popen([sys.executable, str(script), *arguments], env=variables, cwd=folder, process_group=group, **PIPES)
-
-    def answers(self, script: Path, *arguments: str, **settings) -> tuple[int, str, str]:
-        """Return the exit status, output and errors of a job."""
-        process = self.job(script, *arguments, **settings)
-        out, err = process.communicate(timeout=60)
-        return process.returncode, out, err
-
-    def end(self) -> None:
-        """End the process that has started the server."""
-        self.starter.stdin.close()
-        self.starter.wait()
-        self.starter.stdout.close()
-        self.starter.stderr.close()
-
-
-@pytest.fixture
-def serve():
-    with contextlib.ExitStack() as stack:
-
-        def start(*libraries: str, **settings) -> Server:
-            server = Server(*libraries, **settings)
-            stack.callback(server.end)
-            return server
-
-        yield start
-
-
-@pytest.fixture
-def server(serve):
-    return serve(PRELOADED)
-
-
-@pytest.fixture
-def script(tmp_path):
-    def write(body: str) -> Path:
-        path = tmp_path / "job.py"
-        path.write_text(f"import os, sys, time\nimport pipeline_lib\n{body}")
-        return path
-
-    return write
-
-
-def wait_until(true, seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
-        time.sleep(0.02)
-    return true()
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 SAY_ALL = f"""
@@ -243,23 +160,6 @@ def test_the_folder_in_which_a_study_lies_hides_no_library(serve, script, tmp_pa
     assert server.answers(path, folder=tmp_path) == (0, f"{ROOT}/pipeline_lib/__init__.py False\n", "")
 
 
-def note_of(tmp_path: Path) -> str:
-    return f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
-
-
-def noted(tmp_path: Path, job: subprocess.Popen | None = None) -> int:
-    """Return the process number that a job has noted, once its own process hands signals on."""
-    note = tmp_path / "pid"
-    assert wait_until(lambda: note.exists() and note.read_text())
-    assert job is None or wait_until(lambda: catches(job.pid, signal.SIGTERM))
-    return int(note.read_text())
-
-
-def catches(pid: int, number: int) -> bool:
-    caught = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigCgt"))
-    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
-
-
 def test_a_fork_ends_with_the_job_that_waits_for_it(server, script, tmp_path):
     process = server.job(script(f"{note_of(tmp_path)}time.sleep(60)"))
     worker = noted(tmp_path)
@@ -389,7 +289,7 @@ def asked(listener):
     lifeline, end = os.pipe()
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(listener.getsockname())
-        yield forkserver.Server(listener, lifeline), client
+        yield Server(listener, lifeline), client
     os.close(end)
     os.close(lifeline)
 
@@ -397,10 +297,10 @@ def asked(listener):
 def test_nothing_is_taken_from_another_user(asked, monkeypatch):
     """Not even read: who may not ask could keep the others waiting."""
     server, stranger = asked
-    assert forkserver._own(stranger)
+    assert protocol.own(stranger)
     monkeypatch.setattr(os, "getuid", lambda: 12345)
-    assert not forkserver._own(stranger)
-    monkeypatch.setattr(forkserver, "_receive", lambda client: pytest.fail("a stranger was listened to"))
+    assert not protocol.own(stranger)
+    monkeypatch.setattr(protocol, "receive", lambda client: pytest.fail("a stranger was listened to"))
     assert server.serve(wait=False) is None
     assert stranger.recv(1) == b""  # it is told to go
 
@@ -423,8 +323,8 @@ def test_a_job_for_which_there_is_no_room_runs_in_its_own_process(asked, monkeyp
 
     monkeypatch.setattr(os, "fork", full)
     server, job = asked
-    content = json.dumps({"surroundings": forkserver._surroundings()}).encode()
-    socket.send_fds(job, [forkserver.NUMBER.pack(len(content))], [0, 1, 2])
+    content = json.dumps({"surroundings": protocol._surroundings()}).encode()
+    socket.send_fds(job, [protocol.NUMBER.pack(len(content))], [0, 1, 2])
     job.sendall(content)
     assert server.serve(wait=False) is None
     assert job.recv(1) == b""

@@ -8,24 +8,15 @@ import torch
 
 from pipeline_lib.config import Recipe
 from pipeline_lib.confusion import from_text
-from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import Diverged
 from pipeline_lib.learn import precision
 from pipeline_lib.prune import sweep as sweep_module
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import CURVE, FIELDS, VALIDATED, RunStore, identity
 from pipeline_lib.prune.sweep import TIMES, Trainer, sweep
+from tests.tiny import RECIPE
 
 CPU = torch.device("cpu")
-RECIPE = {
-    "model": "small_cnn",
-    "width": 4,
-    "optimiser": {"name": "sgd", "lr": 0.05},
-    "schedule": {"name": "constant"},
-    "epochs": 2,
-    "batch": 8,
-    "precision": "float32",
-}
 BASE = {
     "dataset": "d",
     "kept": np.arange(5),
@@ -37,24 +28,6 @@ BASE = {
     "steps_of": None,
 }
 HALF, ALL = np.arange(20), np.arange(40)
-
-
-@pytest.fixture
-def tiny():
-    rng = np.random.default_rng(0)
-    labels = np.arange(40) % 2
-    images = (rng.integers(0, 100, size=(40, 1, 8, 8)) + 100 * labels[:, None, None, None]).astype(np.uint8)
-    return Dataset(images, labels, images[:10], labels[:10], ["dark", "bright"], [str(i) for i in range(40)])
-
-
-@pytest.fixture
-def new_trainer(tiny, tmp_path):
-    """Make a trainer as another process would, on the store of the given name."""
-
-    def make(store="runs", kind=Trainer):
-        return kind(tiny, tiny.fingerprint(), Recipe.model_validate(RECIPE), "code", 0, CPU, RunStore(tmp_path / store))
-
-    return make
 
 
 @pytest.fixture
@@ -150,9 +123,9 @@ def test_a_curve_ends_with_the_accuracy_of_the_run(trainer):
 
 def test_results_do_not_depend_on_the_order_of_work(new_trainer):
     class Watched(Trainer):
-        def run(self, planned, curve=False):
+        def run(self, planned, *how, **ever):
             order.append(planned.point)
-            return super().run(planned, curve)
+            return super().run(planned, *how, **ever)
 
     planned = [Planned(start, 0, np.arange(10 * start, 10 * start + 10)) for start in range(4)]
     tables, orders = [], []

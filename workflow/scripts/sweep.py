@@ -2,7 +2,7 @@
 
 import time
 
-from pipeline_lib import scores, storage
+from pipeline_lib import forkserver, scores, storage
 from pipeline_lib.config import CHECKPOINT_SECONDS, Recipe
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
@@ -10,7 +10,7 @@ from pipeline_lib.learn import device as devices
 from pipeline_lib.prune import flags
 from pipeline_lib.prune.plan import WITH_CURVE, plan
 from pipeline_lib.prune.store import RunStore
-from pipeline_lib.prune.sweep import Trainer, sweep
+from pipeline_lib.prune.sweep import Trainer, assist, sweep
 from pipeline_lib.prune.vary import vary
 
 with job(snakemake.log[0], snakemake.params.origins) as log:
@@ -30,8 +30,13 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     device, store = devices.choose(snakemake.config.get("device", "auto")), RunStore(params.runs)
     seconds = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)
     trainer = Trainer(dataset, fingerprint, recipe, params.training_code, params.study_seed, device, store, seconds)
-    table = sweep(trainer, planned, title, experiment in WITH_CURVE)
-    storage.write_csv(snakemake.output[0], table, origin=params.origin)
-    log.info("%d runs, %d of them trained now, the others from the run store", len(table), trainer.trained)
-    trainer.speed.io_seconds += reading
-    log.result = trainer.speed.words(trainer.peak)
+    work = trainer, planned, title, experiment in WITH_CURVE
+    if forkserver.helping():
+        assist(*work)
+    else:
+        with forkserver.helped():
+            table = sweep(*work)
+        storage.write_csv(snakemake.output[0], table, origin=params.origin)
+        log.info("%d runs, %d of them trained now, the others from the run store", len(table), trainer.trained)
+        trainer.speed.io_seconds += reading
+        log.result = trainer.speed.words(trainer.peak)
