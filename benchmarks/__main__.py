@@ -20,11 +20,11 @@ from benchmarks.steps import GROUP as STEPS
 from benchmarks.studies import GROUP as STUDIES
 from benchmarks.thesis import GROUP as THESIS
 from benchmarks.training import GROUP as TRAINING
-from benchmarks.workflow import FROM_NOTHING, UNCHANGED, WHOLE_PAGE
+from benchmarks.workflow import ALONE, FROM_NOTHING, UNCHANGED, WHOLE_PAGE
 
 GROUPS = (
     *(TRAINING, STEPS, LOADER, THESIS, SCORES, SCORES_CIFAR100, FEATURES, CLUSTERS, GRADIENTS),
-    *(ENSEMBLE, STUDIES, UNCHANGED, FROM_NOTHING, WHOLE_PAGE, PEAK),
+    *(ENSEMBLE, STUDIES, ALONE, UNCHANGED, FROM_NOTHING, WHOLE_PAGE, PEAK),
 )
 
 

@@ -57,16 +57,26 @@ def accounted(job):
 
     @contextlib.contextmanager
     def account(*args, **kwargs):
-        born = float(os.environ[BORN])
+        from pipeline_lib import forkserver
+
+        helper = forkserver.helping()
+        born = forked() if helper else float(os.environ[BORN])
         seconds["start"] = time.time() - born
         try:
             with job(*args, **kwargs) as log:
                 yield log
         finally:
-            with open(os.path.join(FOLDER, f"{os.getpid()}.json"), "w") as file:
+            with open(os.path.join(FOLDER, f"{'helper' if helper else 'job'}-{os.getpid()}.json"), "w") as file:
                 json.dump({**seconds, "alive": time.time() - born}, file)
 
     return account
+
+
+def forked() -> float:
+    """Return when this process began, in seconds since 1970."""
+    with open("/proc/self/stat") as file:
+        ticks = int(file.read().rsplit(")", 1)[1].split()[19])
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Finder(importlib.machinery.PathFinder):

@@ -10,15 +10,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
 import torch
-import yaml
 
-from benchmarks import inputs
 from benchmarks.result import Group, Result, Row, clock, skipped
-from benchmarks.workflow import copy_project
+from benchmarks.workflow import noise_project
 
-EXAMPLES, TESTED, SIDE = 50_000, 10_000, 32  # as CIFAR-10
+EXAMPLES = 50_000  # as CIFAR-10
 SEEDS, TOGETHER = 10, 5
 MPS = "nvidia-cuda-mps-control"
 HOW = (
@@ -75,18 +72,8 @@ class Ensemble:
 
     def __init__(self, folder: Path, seeds: int, epochs: int | None, examples: int, recipe: str | None = None):
         self._folder, self._seeds = folder, seeds
-        copy_project(folder)
-        values = yaml.safe_load((folder / "config.yaml").read_text())
-        section = values["datasets"]["cifar10"]
-        section["ensemble"] = {"seeds": seeds + 1, "epochs": epochs or values["ensemble"]["epochs"]}
-        section["recipes"]["scoring"] = recipe or section["recipes"]["scoring"]
-        values |= {"datasets": {"cifar10": section | {"experiments": None}}, "metrics": {"el2n": None}, "experiments": {}}
-        (folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-        noise = inputs.images(examples, 3, SIDE)
-        pixels, labels, tested = noise.train_images.transpose(0, 2, 3, 1), noise.train_labels, min(TESTED, examples)
-        path = folder / section["npz"]
-        path.parent.mkdir(parents=True)
-        np.savez(path, train_images=pixels, train_labels=labels, test_images=pixels[:tested], test_labels=labels[:tested])
+        ensemble = {"seeds": seeds + 1, **({"epochs": epochs} if epochs else {})}
+        noise_project(folder, examples, {"scoring": recipe} if recipe else {}, ensemble, {})
         self._snakemake([seeds], 1)
 
     def train(self, together: int) -> float:

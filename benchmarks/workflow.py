@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
 
+from benchmarks import inputs
 from benchmarks.inputs import ROOT
-from benchmarks.result import Group, Result, Row, clock
+from benchmarks.result import Group, Result, Row, clock, interleave, medians
 
 CORES = 2
+SIDE = 32  # pixels of noise that stands for CIFAR-10
 TARGET = "results/digits/sliding_window.png"
 PAGE = "results/digits/report.html"
 SNAKEMAKE = [str(Path(sys.executable).with_name("snakemake")), "--cores", str(CORES)]
@@ -52,6 +55,13 @@ PAGE_HOW = (
 )
 WHOLE = Row("page", f"All of digits' report from nothing, {CORES} cores", "s")
 WHOLE_SHARE = Row("page_share", "Share of the cores' time in training and scoring, all of digits' report", "%", "at least 75%")
+SWEEP = "results/cifar10/sweeps/prune_easiest/random.csv"
+HELPED_HOW = (
+    f"`snakemake --cores {CORES} {SWEEP}` in a copy of the repository's files, where `cifar10` is 5,000 images of noise and is "
+    "trained on by the recipe `small` on a CPU, from start to exit; and in turn with it the same with `--cores 1`. The data set is "
+    "prepared before; the first pair warms up."
+)
+HELPED = Row("sweep_helped", f"One sweep on {CORES} cores, where it is helped / on one", "x")
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ class Study:
     Attributes:
         wall: seconds from start to exit.
         jobs: how many there were.
-        spent: seconds over all jobs, by kind: "training", "features", "scoring", "start"; "alive" is the jobs' whole life.
+        spent: seconds over all jobs and helpers, by kind: "training", "features", "scoring", "start"; "alive" is their whole life.
     """
 
     wall: float
@@ -128,10 +138,11 @@ def from_nothing(target: str, quick: bool) -> Study:
         wall = time.perf_counter() - begin
         if done.returncode:
             raise RuntimeError(f"{target} could not be made:\n{done.stderr[-3000:]}")
-        jobs = [json.loads(file.read_text()) for file in busy.glob("*.json")]
+        processes = [json.loads(file.read_text()) for file in busy.glob("*.json")]
+        jobs = len(list(busy.glob("job-*.json")))
     if not jobs:
         raise RuntimeError("no job reported its seconds: was its PYTHONPATH changed?")
-    return Study(wall, len(jobs), {kind: sum(job[kind] for job in jobs) for kind in jobs[0]})
+    return Study(wall, jobs, {kind: sum(process[kind] for process in processes) for kind in processes[0]})
 
 
 def copy_project(destination: Path) -> None:
@@ -145,6 +156,52 @@ def copy_project(destination: Path) -> None:
             shutil.copyfile(ROOT / name, target)
 
 
+def noise_project(folder: Path, examples: int, recipes: dict, ensemble: dict, experiments: dict) -> None:
+    """Copy the repository's files; in the copy `cifar10` is noise, and the only data set.
+
+    Args:
+        folder: of the copy.
+        examples: training images; a fifth as many are test images.
+        recipes, ensemble: what differs from config.yaml in these sections.
+        experiments: the whole section.
+    """
+    copy_project(folder)
+    values = yaml.safe_load((folder / "config.yaml").read_text())
+    cifar10 = values["datasets"]["cifar10"] | {"experiments": None}
+    cifar10["recipes"] |= recipes
+    values |= {"datasets": {"cifar10": cifar10}, "metrics": {"el2n": None}, "experiments": experiments}
+    values["ensemble"] |= ensemble
+    (folder / "config.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    noise = inputs.images(examples, 3, SIDE)
+    pixels, labels, tested = noise.train_images.transpose(0, 2, 3, 1), noise.train_labels, examples // 5
+    path = folder / cifar10["npz"]
+    path.parent.mkdir(parents=True)
+    np.savez(path, train_images=pixels, train_labels=labels, test_images=pixels[:tested], test_labels=labels[:tested])
+
+
+def measure_helped(quick: bool) -> Iterator[Result]:
+    """Yield the result of a sweep that is alone on several cores."""
+    with tempfile.TemporaryDirectory() as folder:
+        project, sizes = Path(folder, "project"), {"shares": [0.5], "seeds": 2} if quick else {"shares": [0.5, 0.7], "seeds": 6}
+        noise_project(project, 500 if quick else 5_000, {"training": "small"}, {}, {"prune_easiest": sizes})
+
+        def seconds(cores: int) -> float:
+            shutil.rmtree(project / "results", ignore_errors=True)
+            return clock(lambda: _make(project, SWEEP, "--cores", str(cores), "--config", "device=cpu"))
+
+        _make(project, "data/cifar10/dataset.h5", "--cores", "1")
+        pairs = interleave(lambda: seconds(1), lambda: seconds(CORES), 1 if quick else 3)
+    one, several = medians(pairs)
+    trainings = len(sizes["shares"]) * sizes["seeds"]
+    yield Result(HELPED.key, tuple(a / b for a, b in pairs), f"{several:.0f} instead of {one:.0f} s, {trainings} trainings")
+
+
+def _make(project: Path, target: str, *options: str) -> None:
+    done = subprocess.run([SNAKEMAKE[0], target, *options], cwd=project, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{target} could not be made:\n{done.stderr[-3000:]}")
+
+
 def shrink(config: Path) -> None:
     """Make the demo of a copy short enough to try out the benchmark."""
     values = yaml.safe_load(config.read_text())
@@ -155,6 +212,7 @@ def shrink(config: Path) -> None:
     config.write_text(yaml.safe_dump(values, sort_keys=False))
 
 
+ALONE = Group("sweep", "A sweep that is alone", HELPED_HOW, (HELPED,), measure_helped)
 UNCHANGED = Group("nothing", "Nothing to do", NOTHING_HOW, (NOTHING,), measure_nothing)
 FROM_NOTHING = Group("demo", "Demo from nothing", DEMO_HOW, (DEMO, SHARE), measure_demo)
 WHOLE_PAGE = Group("page", "All of digits' report", PAGE_HOW, (WHOLE, WHOLE_SHARE), measure_page)

@@ -1,10 +1,13 @@
 """On this machine a job's script runs as a fork of the server that Snakemake has started, and as itself where it must."""
 
 import re
+import shutil
 
+import pandas as pd
 import pytest
 
 from pipeline_lib import forkserver
+from pipeline_lib.prune.sweep import TIMES
 from tests.workflow.conftest import Project
 
 HOOK = """
@@ -13,6 +16,7 @@ note = lambda: open(os.environ["FORK_TEST_NOTES"], "a").write(f"{os.getppid()} {
 os.register_at_fork(after_in_child=note)
 """
 pytestmark = pytest.mark.skipif(not forkserver.possible(), reason="this system cannot fork jobs")
+ALONE = "results/digits/sweeps/sliding_window/random.csv"
 TARGET = "results/digits/scores/el2n.h5"
 
 
@@ -44,3 +48,27 @@ def test_for_a_single_job_nothing_is_imported_that_it_does_not_need(fresh):
 
 def test_without_hooks_every_job_is_a_process_of_its_own(fresh):
     assert forks(fresh, "--no-hooks", TARGET) == []
+
+
+def sweep_alone(project, *arguments: str) -> tuple[str, pd.DataFrame]:
+    """Make one sweep from nothing; return its log and its table, but for what the clock said."""
+    shutil.rmtree(project.folder / "results", ignore_errors=True)
+    done = project.snakemake(ALONE, *arguments)
+    assert done.returncode == 0, done.stdout
+    log = (project.folder / "results/digits/logs/sweep/sliding_window/random.log").read_text()
+    return log, pd.read_csv(project.folder / ALONE).drop(columns=[*TIMES])
+
+
+def test_a_sweep_that_is_alone_on_two_cores_is_helped_and_nothing_else_is_changed_by_that(fresh):
+    fresh.configure(**{"recipes.training.epochs": 50, "experiments.sliding_window.seeds": 12})
+    fresh.make("data/digits/dataset.h5")
+    log, table = sweep_alone(fresh, "--cores", "2")
+    helped, own = log.count("INFO a helper trained on"), log.count("INFO trained on")
+    assert helped >= 2
+    assert helped + own == len(table) == 12
+    assert log.splitlines()[-2].endswith(f"12 runs, {own} of them trained now, the others from the run store")
+    assert " INFO done: " in log.splitlines()[-1]
+    for arguments in (["--cores", "1"], ["--cores", "2", "--resources", "mem_mb=8000"]):
+        log, alone = sweep_alone(fresh, *arguments)
+        assert "helper" not in log
+        pd.testing.assert_frame_equal(alone, table)
