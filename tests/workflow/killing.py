@@ -48,6 +48,7 @@ class Study:
         shutil.copy(Path(__file__).with_name("ledger_hook.py"), folder / "sitecustomize.py")
         self.project.configure(checkpoint_seconds=0, **{"experiments.sliding_window.metrics": ["el2n", "km"]})
         self.project.configure(metrics={"el2n": {}, "km": {"k": "elbow"}})
+        self.project.configure(**{"recipes.training.epochs": 40})  # long enough for helpers to come
         self.folder, self.ledger = folder, folder / "ledger.txt"
 
     def start(self) -> subprocess.Popen:
