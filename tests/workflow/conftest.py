@@ -80,9 +80,9 @@ class Project:
             timeout=300,
         )
 
-    def make(self, *targets: str) -> str:
+    def make(self, *targets: str, cores: int = 2) -> str:
         """Build targets; fail with Snakemake's output if it fails."""
-        done = self.snakemake("--cores", "2", *targets)
+        done = self.snakemake("--cores", str(cores), *targets)
         assert done.returncode == 0, done.stdout
         return done.stdout
 

@@ -34,6 +34,7 @@ VICTIMS = {"job": signal.SIGKILL, "snakemake": signal.SIGKILL, "all": signal.SIG
 TRAININGS = 3 + 2 * 2 * 2 + 2 + 2  # 2 members and SwAV; by 2 metrics 2 windows with 2 seeds each; random and all data with 2 seeds
 MOST_JOBS = 3  # begun before a blow falls
 LATEST = 2.5  # seconds after the last of them was seen; jobs of the tiny study take about as long
+LONG = 40  # epochs of a training: on an idle core a helper comes before the last is done
 PATIENCE = 300  # seconds for a whole tiny study, on a busy machine too
 COMPARED = ("*.csv", "scores/*.h5")  # byte by byte
 RECORDED = ("dynamics/*.h5", "features/*.h5", "clusters/*.h5")  # array by array: they also say how long they took
@@ -42,13 +43,12 @@ RECORDED = ("dynamics/*.h5", "features/*.h5", "clusters/*.h5")  # array by array
 class Study:
     """A tiny study that keeps a ledger of its trainings; its states are kept after every epoch."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, epochs: int = 2):
         folder.mkdir(parents=True, exist_ok=True)
         self.project = Project(folder)
         shutil.copy(Path(__file__).with_name("ledger_hook.py"), folder / "sitecustomize.py")
         self.project.configure(checkpoint_seconds=0, **{"experiments.sliding_window.metrics": ["el2n", "km"]})
-        self.project.configure(metrics={"el2n": {}, "km": {"k": "elbow"}})
-        self.project.configure(**{"recipes.training.epochs": 40})  # long enough for helpers to come
+        self.project.configure(metrics={"el2n": {}, "km": {"k": "elbow"}}, **{"recipes.training.epochs": epochs})
         self.folder, self.ledger = folder, folder / "ledger.txt"
 
     def start(self) -> subprocess.Popen:
@@ -184,11 +184,11 @@ def run(trials: int, seed: int, work: Path, tell=lambda text: None) -> dict:
         Counts by stage and victim, the number of studies that were finished and compared, and every violation.
     """
     rng, counts, violations = random.Random(seed), collections.Counter(), []
-    peaceful = Study(work / "left in peace")
+    peaceful = Study(work / "left in peace", LONG)
     peaceful.finish()
     expected, trainings = peaceful.finished(), peaceful.kept()
     assert len(trainings) == TRAININGS, f"the ledger knows {len(trainings)} trainings of {TRAININGS}"
-    study, done, studies = Study(work / "killed, äöü"), 0, 0
+    study, done, studies = Study(work / "killed, äöü", LONG), 0, 0
     while done < trials:
         number, victim = rng.randint(1, MOST_JOBS), rng.choice(list(VICTIMS))
         process = study.start()

@@ -60,15 +60,14 @@ def sweep_alone(project, *arguments: str) -> tuple[str, pd.DataFrame]:
 
 
 def test_a_sweep_that_is_alone_on_two_cores_is_helped_and_nothing_else_is_changed_by_that(fresh):
-    fresh.configure(**{"recipes.training.epochs": 50, "experiments.sliding_window.seeds": 12})
+    fresh.configure(**{"recipes.training.epochs": 50, "experiments.sliding_window.seeds": 8})
     fresh.make("data/digits/dataset.h5")
     log, table = sweep_alone(fresh, "--cores", "2")
     helped, own = log.count("INFO a helper trained on"), log.count("INFO trained on")
     assert helped >= 2
-    assert helped + own == len(table) == 12
-    assert log.splitlines()[-2].endswith(f"12 runs, {own} of them trained now, the others from the run store")
+    assert helped + own == len(table) == 8
+    assert log.splitlines()[-2].endswith(f"8 runs, {own} of them trained now, the others from the run store")
     assert " INFO done: " in log.splitlines()[-1]
-    for arguments in (["--cores", "1"], ["--cores", "2", "--resources", "mem_mb=8000"]):
-        log, alone = sweep_alone(fresh, *arguments)
-        assert "helper" not in log
-        pd.testing.assert_frame_equal(alone, table)
+    log, alone = sweep_alone(fresh, "--cores", "2", "--resources", "mem_mb=8000")  # who knows what a helper needs?
+    assert "helper" not in log
+    pd.testing.assert_frame_equal(alone, table)
