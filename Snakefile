@@ -28,9 +28,9 @@ include: "workflow/rules/report.smk"
 # importing PyTorch takes longer than many a job of digits; for very few jobs, importing all for all takes longer still
 onstart:
     if workflow.is_main_process and workflow.local_exec:
-        jobs, cores = list(workflow.dag.needrun_jobs()), cores_for_helpers()
-        if len(jobs) > 3 or (cores > 1 and any(job.rule.name == "sweep" for job in jobs)):
-            forkserver.start(*IMPORTED_BY_JOBS, cores=cores)
+        jobs, places = list(workflow.dag.needrun_jobs()), places_for_helpers()
+        if len(jobs) > 3 or (places > 1 and any(job.rule.name == "sweep" for job in jobs)):
+            forkserver.start(*IMPORTED_BY_JOBS, places=places)
 
 
 # what was kept in case this workflow would not see its jobs end

@@ -4,6 +4,7 @@ Both are meant to be too large rather than too small: a job that is killed costs
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline_lib.config.cluster import Cluster
@@ -218,6 +219,20 @@ def attacking(cluster: Cluster, size: Size, recipe: dict, device: str, metric: s
     steps = sum((each["steps"] * each["restarts"] + 1) * len(bounds) for each, bounds in attacks.values())
     epochs = passes("prune_easiest", metric, settings, recipe["epochs"]) + trainings * steps
     return training(cluster, size, recipe, device, epochs)
+
+
+def places(device: str, cores: int, offered: Mapping[str, object]) -> int:
+    """Return how many jobs and helpers may run at once on this machine; 0: no helpers.
+
+    Args:
+        device: "cpu" or "gpu".
+        cores: that Snakemake may use.
+        offered: resources that it may use, by name. Where memory is among them, jobs alone are known to keep to it; how many
+            share a GPU is what its owner says, and not taken for granted.
+    """
+    if {"mem", "mem_mb"} & {*offered}:
+        return 0
+    return min(cores, offered.get("gpu", 0)) if device == "gpu" else cores
 
 
 def passes(experiment: str, metric: str, settings: dict, epochs: int) -> float:

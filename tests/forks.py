@@ -15,8 +15,8 @@ PRELOADED = "colorsys"  # a library that nothing else imports
 STARTER = """
 import os, sys
 from pipeline_lib import forkserver
-cores, *libraries = sys.argv[1:]
-forkserver.start(*libraries, cores=int(cores))
+places, *libraries = sys.argv[1:]
+forkserver.start(*libraries, places=int(places))
 print(os.environ[forkserver.ADDRESS], forkserver._started.pid, flush=True)
 sys.stdin.read()
 """
@@ -27,9 +27,9 @@ PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subproce
 class Server:
     """A process that has started a server, as Snakemake does."""
 
-    def __init__(self, *libraries: str, path: str = str(ROOT), folder: Path = ROOT, cores: int = 0):
+    def __init__(self, *libraries: str, path: str = str(ROOT), folder: Path = ROOT, places: int = 0):
         self._path = path
-        command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{STARTER}", str(cores), *libraries]
+        command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{STARTER}", str(places), *libraries]
         self.starter = subprocess.Popen(command, env=PLAIN | {"PYTHONPATH": path}, cwd=folder, **PIPES)
         self.address, pid = self.starter.stdout.readline().split()
         self.pid = int(pid)

@@ -41,12 +41,12 @@ def possible() -> bool:
     return True
 
 
-def start(*libraries: str, cores: int = 0) -> None:
+def start(*libraries: str, places: int = 0) -> None:
     """Start a server for the jobs that this process will start; it ends with this process. Does nothing if it is not possible.
 
     Args:
         libraries: are imported one after another. Jobs that wait are served in between, so what the first ones need comes first.
-        cores: jobs and helpers together are at most so many; 0: no helpers.
+        places: jobs and helpers together are at most so many; 0: no helpers.
     """
     global _started
     if not possible():
@@ -57,7 +57,7 @@ def start(*libraries: str, cores: int = 0) -> None:
         listener.listen(128)
         main = "from pipeline_lib.forkserver.server import main; main()"
         _started = subprocess.Popen(
-            [sys.executable, "-c", main, str(listener.fileno()), str(cores), *libraries],
+            [sys.executable, "-c", main, str(listener.fileno()), str(places), *libraries],
             env=os.environ | dict.fromkeys(THREADS, "1"),
             cwd="/",  # where no file is mistaken for a library
             stdin=subprocess.PIPE,

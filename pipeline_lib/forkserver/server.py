@@ -47,14 +47,14 @@ class Server:
         listener: where jobs ask.
         lifeline: a file that is at its end when the process that starts the jobs has ended.
         begin: called in a worker before anything else.
-        cores: jobs and helpers together are at most so many; 0: no helpers.
+        places: jobs and helpers together are at most so many; 0: no helpers.
 
     Attributes:
         open: whether more jobs can come.
     """
 
-    def __init__(self, listener: socket.socket, lifeline: int, begin: Callable[[], object] = lambda: None, cores: int = 0):
-        self._begin, self._cores = begin, cores
+    def __init__(self, listener: socket.socket, lifeline: int, begin: Callable[[], object] = lambda: None, places: int = 0):
+        self._begin, self._places = begin, places
         self._address = listener.getsockname()[1:].decode()
         self._selector = selectors.DefaultSelector()
         self.open, self._workers, self._wishes = True, 0, []
@@ -166,7 +166,7 @@ class Server:
         return min(wishes, key=lambda wish: len(wish.helpers)) if wishes and self._idle() > 0 else None
 
     def _idle(self) -> int:
-        return self._cores - self._workers - sum(len(wish.helpers) for wish in self._wishes)
+        return self._places - self._workers - sum(len(wish.helpers) for wish in self._wishes)
 
     def _help(self, wish: Wish) -> dict | None:
         helper = self._fork(wish.files)
@@ -191,7 +191,7 @@ class Server:
             wish.over = True
 
     def _make_room(self) -> None:
-        """Send helpers away until there are no more processes than cores."""
+        """Send helpers away until there are no more processes than places."""
         while self._idle() < 0 and (wishes := [wish for wish in self._wishes if wish.helpers]):
             send(max(wishes, key=lambda wish: len(wish.helpers)).helpers.pop(), signal.SIGTERM)
 
@@ -215,10 +215,10 @@ class Server:
 
 def main() -> None:
     """Be the server, or one of its workers or helpers."""
-    _, listener, cores, *libraries = sys.argv
+    _, listener, places, *libraries = sys.argv
     interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # is for the jobs
     begin = partial(signal.signal, signal.SIGINT, interrupted)
-    server, job = Server(socket.socket(fileno=int(listener)), sys.stdin.fileno(), begin, int(cores)), None
+    server, job = Server(socket.socket(fileno=int(listener)), sys.stdin.fileno(), begin, int(places)), None
     for library in libraries:
         with contextlib.suppress(Exception):  # the job that needs it says what is wrong with it
             importlib.import_module(library)

@@ -180,3 +180,20 @@ def test_nothing_heavy_is_imported():
         [sys.executable, "-c", command], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("device", "offered", "places"),
+    [
+        ("cpu", {}, 8),
+        ("cpu", {"gpu": 1, "_cores": 8, "_nodes": None}, 8),
+        ("cpu", {"mem_mb": 8000}, 0),
+        ("gpu", {"gpu": 1}, 1),
+        ("gpu", {"gpu": 5}, 5),
+        ("gpu", {"gpu": 20}, 8),
+        ("gpu", {}, 0),
+        ("gpu", {"gpu": 5, "mem": "8GB"}, 0),
+    ],
+)
+def test_helpers_and_jobs_have_the_cores_and_on_a_gpu_the_places_that_its_owner_offers(device, offered, places):
+    assert demand.places(device, 8, offered) == places

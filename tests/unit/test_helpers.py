@@ -39,7 +39,7 @@ def study(serve, script, tmp_path):
         """Jobs that want help, on a server with so many cores."""
 
         def __init__(self, cores: int):
-            self.server, self.script = serve(cores=cores), script(WORK)
+            self.server, self.script = serve(places=cores), script(WORK)
 
         def begin(self, number: int = 0, helper_works: str = LONG) -> subprocess.Popen:
             notes = tmp_path / str(number)

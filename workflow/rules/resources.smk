@@ -100,6 +100,6 @@ def sweep_minutes(wildcards, attempt):
     return sweep_demand(wildcards.dataset, wildcards.experiment, wildcards.metric).minutes(attempt)
 
 
-def cores_for_helpers():
-    """How many cores sweeps may share with helpers: none where a GPU computes, or where memory is limited too."""
-    return 0 if DEVICE == "gpu" or {"mem", "mem_mb"} & {*workflow.global_resources} else workflow.cores
+def places_for_helpers():
+    offered = {name: resource.value for name, resource in workflow.global_resources.items()}
+    return demand.places(DEVICE, workflow.cores, offered)
