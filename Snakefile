@@ -25,10 +25,12 @@ include: "workflow/rules/diet.smk"
 include: "workflow/rules/report.smk"
 
 
-# importing PyTorch takes longer than many a job of digits; for very few jobs, importing all for all takes longer still
+# importing PyTorch takes longer than many a job of digits; for very few jobs, importing all for all takes longer still, unless
+# one is a sweep, which idle cores can help
 onstart:
     if workflow.is_main_process and workflow.local_exec:
-        jobs, places = list(workflow.dag.needrun_jobs()), places_for_helpers()
+        jobs = list(workflow.dag.needrun_jobs())
+        places = places_for_helpers(jobs)
         if len(jobs) > 3 or (places > 1 and any(job.rule.name == "sweep" for job in jobs)):
             forkserver.start(*IMPORTED_BY_JOBS, places=places)
 

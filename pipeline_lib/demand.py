@@ -221,7 +221,7 @@ def attacking(cluster: Cluster, size: Size, recipe: dict, device: str, metric: s
     return training(cluster, size, recipe, device, epochs)
 
 
-def places(device: str, cores: int, offered: Mapping[str, object]) -> int:
+def places(device: str, cores: int, offered: Mapping[str, object], threads: int) -> int:
     """Return how many jobs and helpers may run at once on this machine; 0: no helpers.
 
     Args:
@@ -229,8 +229,9 @@ def places(device: str, cores: int, offered: Mapping[str, object]) -> int:
         cores: that Snakemake may use.
         offered: resources that it may use, by name. Where memory is among them, jobs alone are known to keep to it; how many
             share a GPU is what its owner says, and not taken for granted.
+        threads: of the job that has most: one with several is no fork, so who lends cores does not know of it.
     """
-    if {"mem", "mem_mb"} & {*offered}:
+    if threads > 1 or {"mem", "mem_mb"} & {*offered}:
         return 0
     return min(cores, offered.get("gpu", 0)) if device == "gpu" else cores
 

@@ -20,6 +20,8 @@ VALUES_ONLY = (
     *("pipeline_lib.config", "pipeline_lib.fingerprint", "pipeline_lib.job", "pipeline_lib.forkserver", "pipeline_lib.script"),
     *("pipeline_lib.storage", "pipeline_lib.seal", "pipeline_lib.resume", "pipeline_lib.learn.outcome", "pipeline_lib.learn.speed"),
 )
+# what a finished training is the result of; how its examples were chosen is told by the subset alone
+TRAINING = ("pipeline_lib.learn.train", "pipeline_lib.prune.validate")
 MESSAGES = ("PipelineError", "Diverged", "refuse", "storage.refuse")
 DIGITS = 16  # hexadecimal digits kept: 64 bits
 

@@ -56,7 +56,7 @@ def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[Log
             log.info("%s", ": ".join(filter(None, ["done", log.result])))
     except Exception as error:
         if helping:
-            log.warning("ended: %s", error)
+            log.warning("ended: %s", in_words(error) or repr(error), exc_info=not isinstance(error, PipelineError))
             sys.exit(1)
         words = str(error) if isinstance(error, PipelineError) else in_words(error)
         if words is None:

@@ -104,7 +104,7 @@ def _forked(address: str) -> int | None:
     return status
 
 
-def is_fork(address: str, helper: bool) -> None:
+def note_fork(address: str, helper: bool) -> None:
     """Note in a fork which server it is of, and whether it is a helper."""
     global _address, _helping
     _address, _helping = address, helper
@@ -119,9 +119,10 @@ def helping() -> bool:
 @contextlib.contextmanager
 def helped() -> Iterator[None]:
     """As long as it lasts, helpers run this process's script on cores that have nothing to do, if a server knows of any."""
-    with socket.socket(socket.AF_UNIX) as server:  # its end is that of the helpers
+    with contextlib.ExitStack() as helpers:
         if _address and not _helping:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, TypeError):  # no room for another file, or for helpers
+                server = helpers.enter_context(socket.socket(socket.AF_UNIX))  # its end is that of the helpers
                 protocol.ask(server, _address, helpers=True)
         yield
 

@@ -9,32 +9,33 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from pipeline_lib import forkserver, script
 from pipeline_lib.forkserver import protocol, send
 
-PAUSE = 0.5  # seconds in which no job comes or goes: only then a core is idle, and not between two jobs
+PAUSE = 0.5  # seconds for which nobody has taken a place: only then it is idle, and not between two jobs
+LAST_WORDS = 5  # seconds for a helper that is sent away
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 POLITE = 5  # a third of the weight of other processes
+FIRST_TO_GO = "1000"  # where memory runs out
 
 
 @dataclass(eq=False)
 class Wish:
-    """A worker's, to be helped where cores are idle.
+    """That a worker be helped where cores are idle.
 
     Attributes:
         job: to run once more.
-        files: the job's standard files.
         client: the worker's end of it; hangs up when the work is done.
         helpers: processes at work for it.
-        over: whether one of them has come to its end, so that nothing is left to be begun.
+        over: whether a helper has come to its end, so that nothing is left to be begun, or could not be forked.
     """
 
     job: dict
-    files: list[int]
     client: socket.socket
     helpers: set[int] = field(default_factory=set)
     over: bool = False
@@ -58,6 +59,7 @@ class Server:
         self._address = listener.getsockname()[1:].decode()
         self._selector = selectors.DefaultSelector()
         self.open, self._workers, self._wishes = True, 0, []
+        self._free = [time.monotonic()] * places  # since when each free place is free; jobs take the one that has been free least
         self._expect(listener, lambda: self._accept(listener))
         self._expect(lifeline, lambda: self._close(listener, lifeline))
 
@@ -71,16 +73,14 @@ class Server:
             Nothing in the server; in a worker or a helper, the job that it has to do.
         """
         while self.open or self._workers:
-            wish = self._next_wish() if wait else None
-            ready = self._selector.select((PAUSE if wish else None) if wait else 0)
+            if wait and (job := self._lend()):
+                return job
+            ready = self._selector.select(self._until_idle() if wait else 0)
             for key, _ in ready:
                 if self._selector.get_map().get(key.fd) is key and (job := key.data()):
                     return job
-            if not ready:
-                if not wish:
-                    break
-                if job := self._help(wish):
-                    return job
+            if not (ready or wait):
+                break
         return None
 
     def _expect(self, file: socket.socket | int, then: Callable[[], dict | None]) -> None:
@@ -98,29 +98,30 @@ class Server:
         """Fork a worker, or hang up, after which the job runs in its own process."""
         client, _ = listener.accept()
         job, files = protocol.receive(client) if protocol.own(client) else (None, [])
-        if job and job.get("helpers"):
-            wish = Wish(job, files, client)
+        worker, wanted = None, job and job.get("helpers")
+        if wanted:
+            wish = Wish(job, client)
             self._wishes.append(wish)
             self._expect(client, lambda: self._withdraw(wish))
-            return None
-        worker = self._fork(files) if job else None
+        elif job:
+            worker = self._fork(files)
         if worker == 0:
             self._begin()
-            forkserver.is_fork(self._address, helper=False)
+            forkserver.note_fork(self._address, helper=False)
             protocol.tell(client, os.getpid(), protocol.RUNNING)
             client.close()
             return job
         if worker:
             self._watch(worker, client)
-            self._make_room()
-        else:
+            self._take_place()
+        elif not wanted:
             client.close()
         for file in files:
             os.close(file)
         return None
 
-    def _fork(self, files: list[int]) -> int | None:
-        """Fork; a child has nothing open of the server, but the given files as its standard ones. None: no room for another."""
+    def _fork(self, files: Sequence[int]) -> int | None:
+        """Fork; a child keeps nothing of the server's, and the given files as its standard ones. None: no room for another."""
         try:
             child = os.fork()
         except OSError:
@@ -129,7 +130,7 @@ class Server:
             self._leave()
             for standard, file in enumerate(files):
                 os.dup2(file, standard)
-            for file in {*files, *(file for wish in self._wishes for file in wish.files)}:
+            for file in set(files):
                 os.close(file)
         return child
 
@@ -149,6 +150,7 @@ class Server:
         """Tell a job how its worker has ended."""
         status = self._reap(worker, end)
         self._workers -= 1
+        self._give_place_back()
         if client.fileno() >= 0:
             self._selector.unregister(client)
             protocol.tell(client, worker, status)
@@ -160,50 +162,81 @@ class Server:
         client.close()
         os.kill(worker, signal.SIGKILL)
 
-    def _next_wish(self) -> Wish | None:
-        """Return who is to be helped by the next idle core, if there is one: who has the fewest helpers."""
-        wishes = [wish for wish in self._wishes if not wish.over]
-        return min(wishes, key=lambda wish: len(wish.helpers)) if wishes and self._idle() > 0 else None
+    def _helpers(self) -> int:
+        return sum(len(wish.helpers) for wish in self._wishes)
 
-    def _idle(self) -> int:
-        return self._places - self._workers - sum(len(wish.helpers) for wish in self._wishes)
+    def _take_place(self) -> None:
+        """A job has begun: it takes a free place, or a helper's."""
+        if self._free:
+            self._free.pop()
+        elif self._helpers():
+            self._send_away(max(self._wishes, key=lambda wish: len(wish.helpers)))
 
-    def _help(self, wish: Wish) -> dict | None:
-        helper = self._fork(wish.files)
-        if helper == 0:
-            ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
-            os.nice(POLITE)  # what this server does not know of may need the core
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # tidies up what it was about to write
-            forkserver.is_fork(self._address, helper=True)
-            return wish.job
-        if helper:
-            end = os.pidfd_open(helper)
-            wish.helpers.add(helper)
-            self._expect(end, lambda: self._helped(wish, helper, end))
-        else:
-            wish.over = True
+    def _give_place_back(self) -> None:
+        if len(self._free) + self._workers + self._helpers() < self._places:
+            self._free.append(time.monotonic())
+
+    def _open_wishes(self) -> list[Wish]:
+        return [wish for wish in self._wishes if not wish.over]
+
+    def _until_idle(self) -> float | None:
+        """Return the seconds until a place can be lent if nothing happens before, or None if none can."""
+        return max(0.0, self._free[0] + PAUSE - time.monotonic()) if self._free and self._open_wishes() else None
+
+    def _lend(self) -> dict | None:
+        """Fork a helper on every place that has been free for long enough; in it, return the job."""
+        while self._until_idle() == 0:
+            del self._free[0]
+            wish = min(self._open_wishes(), key=lambda wish: len(wish.helpers))
+            nothing = os.open(os.devnull, os.O_RDWR)  # its words are in the job's log
+            helper = self._fork([nothing] * 3)
+            if helper == 0:
+                self._begin_helper()
+                return wish.job
+            os.close(nothing)
+            if helper:
+                end = os.pidfd_open(helper)
+                wish.helpers.add(helper)
+                self._expect(end, partial(self._helper_ended, wish, helper, end))
+            else:
+                wish.over = True
+                self._give_place_back()
         return None
 
-    def _helped(self, wish: Wish, helper: int, end: int) -> None:
+    def _begin_helper(self) -> None:
+        server = os.getppid()
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        if os.getppid() != server:
+            os._exit(1)
+        os.nice(POLITE)  # what this server does not know of may need the core
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+            file.write(FIRST_TO_GO)
+
+        def leave(*_) -> None:
+            signal.alarm(LAST_WORDS)  # whatever becomes of the exception
+            sys.exit()
+
+        signal.signal(signal.SIGTERM, leave)
+        forkserver.note_fork(self._address, helper=True)
+
+    def _helper_ended(self, wish: Wish, helper: int, end: int) -> None:
         self._reap(helper, end)
         if helper in wish.helpers:  # it was not sent away
             wish.helpers.remove(helper)
             wish.over = True
+            self._give_place_back()
 
-    def _make_room(self) -> None:
-        """Send helpers away until there are no more processes than places."""
-        while self._idle() < 0 and (wishes := [wish for wish in self._wishes if wish.helpers]):
-            send(max(wishes, key=lambda wish: len(wish.helpers)).helpers.pop(), signal.SIGTERM)
+    def _send_away(self, wish: Wish) -> None:
+        send(wish.helpers.pop(), signal.SIGTERM)
 
     def _withdraw(self, wish: Wish) -> None:
         """Forget a wish: the job has no work left, or has ended."""
         self._wishes.remove(wish)
         self._selector.unregister(wish.client)
         wish.client.close()
-        for file in wish.files:
-            os.close(file)
         while wish.helpers:
-            send(wish.helpers.pop(), signal.SIGTERM)
+            self._send_away(wish)
+            self._give_place_back()
 
     def _leave(self) -> None:
         """In a child: keep nothing open that belongs to the server."""

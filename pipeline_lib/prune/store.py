@@ -8,9 +8,11 @@ The network itself is kept only for who asks for it, in a file beside the run. W
 """
 
 import contextlib
-import fcntl
+import errno
 import json
 import logging
+import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -27,7 +29,7 @@ CLOCKED = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds"
 TESTED = ("accuracy", "balanced_accuracy", "class_accuracy", "confusion")
 FIELDS = ("identity", "kept", "steps", *TESTED, "seconds", "flops", "images", *CLOCKED)
 CHECKSUM = "checksum"  # of everything else in the file
-CLAIMS = ".claims"  # an empty file: a training is claimed by a lock on the byte whose number is its identity
+POLL = 0.05  # seconds between looks at a claim
 MODEL = ".model.h5"  # ends the name of a run's network, kept on request
 CURVE = "epoch_accuracy"  # kept for the runs that an experiment follows from epoch to epoch
 # kept for the runs that are followed on held-out examples
@@ -106,26 +108,23 @@ class RunStore:
         storage.write_json(self._path(run["identity"]), run | {CHECKSUM: fingerprint.value(run)})
 
     @contextlib.contextmanager
-    def claim(self, key: str, wait: bool) -> Iterator[bool]:
-        """Keep other processes from doing a training at the same time, as far as they ask; a process that dies claims nothing.
+    def claim(self, key: str, patience: float) -> Iterator[bool]:
+        """Keep other processes on this machine from doing a training at the same time, as far as they ask. One at a time.
+
+        A claim is a name in the system's memory: it ends with the process, however that ends, and no disk has to know locks.
 
         Args:
-            key: its identity.
-            wait: until nobody else claims it.
+            key: the training's identity.
+            patience: seconds to wait until nobody else claims it.
 
         Yields:
-            Whether it is claimed. Where the file system has no locks everybody may do everything: that costs time, nothing else.
+            Whether it is claimed. Where the system has no such names everybody may do everything: that costs time, nothing else.
         """
-        mine = True
-        with contextlib.ExitStack() as until_released:
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                file = until_released.enter_context(open(self._folder / CLAIMS, "wb"))
-                fcntl.lockf(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(key, 16) >> 1)
-            except BlockingIOError:
-                mine = False
-            except OSError as error:
-                log.info("%s: no locks here (%s)", self._folder, error.strerror)
+        name = f"\0pruning-pipeline-{fingerprint.value(str(self._folder.resolve()), key)}"
+        end = time.monotonic() + patience
+        with socket.socket(socket.AF_UNIX) as claim:
+            while not (mine := _takes(claim, name)) and time.monotonic() < end:
+                time.sleep(POLL)
             yield mine
 
     def model(self, key: str) -> dict[str, np.ndarray] | None:
@@ -172,3 +171,11 @@ class RunStore:
 
     def _model_path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}{MODEL}"
+
+
+def _takes(claim: socket.socket, name: str) -> bool:
+    try:
+        claim.bind(name)
+    except OSError as error:
+        return error.errno != errno.EADDRINUSE
+    return True

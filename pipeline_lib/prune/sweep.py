@@ -10,7 +10,7 @@ import pandas as pd
 from torch import nn
 from tqdm import tqdm
 
-from pipeline_lib import confusion
+from pipeline_lib import confusion, fingerprint
 from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import Diverged, PipelineError
@@ -29,6 +29,7 @@ log = logging.getLogger("pipeline")
 MEASURED = ("kept", "steps", "accuracy", "balanced_accuracy", "seconds", "flops")
 DRAWN = ("drawn_accuracy", "drawn_balanced_accuracy")  # where the data set has a drawn test set
 CONFUSIONS = ("confusion", "drawn_confusion")  # the second likewise
+PATIENCE, PATIENT = 60, 3  # seconds, and times the longest training so far, that another process may take for one
 TIMES = ("seconds", *CLOCKED)  # columns that differ when the same training is done again
 
 
@@ -59,9 +60,10 @@ class Trainer:
     ):
         self.dataset = dataset
         self.recipe = settled(recipe, dataset, device)
-        self._fingerprint, self._code = fingerprint, code
+        self._fingerprint, self.code = fingerprint, code
         self._seed, self._device, self._store = study_seed, device, store
         self._checkpoint_seconds = checkpoint_seconds
+        self._longest = 0.0  # seconds of a training
         self._data: dict[str, Data] = {}  # the last one used, by what of a recipe it depends on
         self.trained, self.speed, self.peak = 0, Speed(), float("nan")  # of what was trained now
 
@@ -91,7 +93,7 @@ class Trainer:
             planned: what to train.
             curve: whether to test after every epoch.
             keep_model: whether the network must be in the store afterwards.
-            wait: for another process that trains this just now; otherwise None is returned then.
+            wait: for another process that trains this just now, unless it takes very long; otherwise None is returned then.
 
         Raises:
             PipelineError: the training diverged.
@@ -103,26 +105,32 @@ class Trainer:
         recipe, device = planned.recipe or self.recipe, self._device.type
         if recipe.precision == "auto":  # one for all: a curve over batches must not change its precision on the way
             recipe = recipe.model_copy(update={"precision": self.recipe.precision})
-        key = identity(self._fingerprint, kept, plain(recipe), self._code, self._seed, planned.seed, device, steps_of)
+        key = identity(self._fingerprint, kept, plain(recipe), self.code, self._seed, planned.seed, device, steps_of)
         followed = VALIDATED if planned.held_out is not None else ()
 
         def look() -> dict | None:
             return None if keep_model and self._store.model(key) is None else self._store.get(key, (*[CURVE] * curve, *followed))
 
-        if finished := look():
-            return finished
-        with self._store.claim(key, wait) as mine:
-            if not mine or (finished := look()):  # another process has just trained it
-                return finished
-            checkpoint = self._store.checkpoint(key, self._checkpoint_seconds)
-            done, model = self._train(planned, recipe, steps_of, curve, checkpoint)
-            finished = {"identity": key, "seed": planned.seed, **done}
-            if keep_model:
-                self._store.put_model(key, models.state(model))
-            begin = time.perf_counter()
-            self._store.put(finished)
-            checkpoint.remove()
-            self.speed.io_seconds += time.perf_counter() - begin
+        finished = look()
+        if finished is None:
+            with self._store.claim(key, max(PATIENCE, PATIENT * self._longest) if wait else 0) as mine:
+                finished = look()  # another process may have trained it just now
+                if finished is None and (mine or wait):
+                    finished = self._now(planned, recipe, steps_of, curve, keep_model, key)
+        self._longest = max(self._longest, finished["seconds"] if finished else 0)
+        return finished
+
+    def _now(self, planned: Planned, recipe: Recipe, steps_of: int | None, curve: bool, keep_model: bool, key: str) -> dict:
+        """Train, keep the run in the store, and return it."""
+        checkpoint = self._store.checkpoint(key, self._checkpoint_seconds)
+        done, model = self._train(planned, recipe, steps_of, curve, checkpoint)
+        finished = {"identity": key, "seed": planned.seed, **done}
+        if keep_model:
+            self._store.put_model(key, models.state(model))
+        begin = time.perf_counter()
+        self._store.put(finished)
+        checkpoint.remove()
+        self.speed.io_seconds += time.perf_counter() - begin
         self.trained += 1
         log.info("trained on %d, seed %d: accuracy %.4f, run %s", finished["kept"], planned.seed, finished["accuracy"], key)
         return finished
@@ -234,9 +242,12 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
 def assist(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool = False) -> None:
     """Carry out some of the trainings of a sweep that another process answers for, until all are done or under way.
 
-    Arguments as of `sweep`.
+    One that diverges leaves nothing behind: each helper tries it, and the sweep, which says so. Arguments as of `sweep`.
     """
     planned = list(planned)
+    if fingerprint.code(*fingerprint.TRAINING) != trainer.code:
+        log.info("the code of trainings was edited after the sweep had begun: nothing is trained")
+        return
     for position in reversed(generator("order of work", title).permutation(len(planned))):
         with contextlib.suppress(Diverged):  # the sweep will say so
             trainer.run(planned[position], curve, wait=False)
@@ -259,6 +270,8 @@ def _runs(trainer: Trainer, planned: list[Planned], order: Iterable[int], curve:
             yield position, run
         else:
             elsewhere.append(position)
+    if elsewhere:
+        log.info("%d more are being trained by other processes", len(elsewhere))
     for position in elsewhere:
         yield position, outcome(position, wait=True)
 

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline_lib import fingerprint
 from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.prune.store import RunStore
 from pipeline_lib.prune.sweep import Trainer
 from tests.forks import PRELOADED, Server
 from tests.tiny import RECIPE
+
+TODAY = fingerprint.code(*fingerprint.TRAINING)
 
 
 @pytest.fixture
@@ -34,8 +37,8 @@ def server(serve):
 
 @pytest.fixture
 def script(tmp_path):
-    def write(body: str) -> Path:
-        path = tmp_path / "job.py"
+    def write(body: str, name: str = "job.py") -> Path:
+        path = tmp_path / name
         path.write_text(f"import os, sys, time\nimport pipeline_lib\n{body}")
         return path
 
@@ -54,9 +57,9 @@ def tiny():
 def new_trainer(tiny, tmp_path):
     """Make a trainer as another process would, on the store of the given name."""
 
-    def make(store="runs", kind=Trainer):
+    def make(store="runs", kind=Trainer, code=TODAY):
         return kind(
-            tiny, tiny.fingerprint(), Recipe.model_validate(RECIPE), "code", 0, torch.device("cpu"), RunStore(tmp_path / store)
+            tiny, tiny.fingerprint(), Recipe.model_validate(RECIPE), code, 0, torch.device("cpu"), RunStore(tmp_path / store)
         )
 
     return make

@@ -1,8 +1,6 @@
 """Processes that want the same trainings at the same time each do others first, and none twice."""
 
 import contextlib
-import errno
-import fcntl
 import multiprocessing
 import os
 import signal
@@ -11,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline_lib.errors import Diverged
+from pipeline_lib.prune import store as store_module
 from pipeline_lib.prune import sweep as sweep_module
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import RunStore
@@ -22,7 +21,7 @@ FORKS = multiprocessing.get_context("fork")
 
 
 def hold(folder, key: str, parent) -> None:
-    with RunStore(folder).claim(key, wait=True):
+    with RunStore(folder).claim(key, 60):
         parent.send("claimed")
         parent.poll(60)
 
@@ -47,7 +46,7 @@ def claimed_elsewhere(folder, key: str):
 
 
 def is_free(store: RunStore, key: str) -> bool:
-    with store.claim(key, wait=False) as mine:
+    with store.claim(key, 0) as mine:
         return mine
 
 
@@ -55,11 +54,19 @@ def test_what_another_process_does_is_not_claimed_and_all_else_is(tmp_path):
     store = RunStore(tmp_path / "runs")
     with claimed_elsewhere(tmp_path / "runs", KEY) as (_, process):
         assert not is_free(store, KEY)
-        assert is_free(store, "f" * 16)
-        assert is_free(store, "0" * 16)
+        assert is_free(store, OTHER)
+        assert is_free(RunStore(tmp_path / "other runs"), KEY)
         process.send("let go")
-        with store.claim(KEY, wait=True) as mine:
+        with store.claim(KEY, 60) as mine:
             assert mine
+
+
+def test_the_same_store_by_another_path_is_the_same(tmp_path, monkeypatch):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with claimed_elsewhere(tmp_path / "runs", KEY):
+        assert not is_free(RunStore("runs"), KEY)
+        assert not is_free(RunStore(tmp_path / "link/runs"), KEY)
 
 
 def test_a_process_that_dies_claims_nothing(tmp_path):
@@ -75,20 +82,26 @@ def test_who_may_wait_waits(tmp_path):
         assert second.poll(60)
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_where_a_file_system_has_no_locks_everybody_does_everything(tmp_path, monkeypatch, number):
-    def refuse(*_):
-        raise OSError(number, os.strerror(number))
+def test_patience_has_an_end(tmp_path):
+    with claimed_elsewhere(tmp_path, KEY), RunStore(tmp_path).claim(KEY, 0.2) as mine:
+        assert not mine
 
-    monkeypatch.setattr(fcntl, "lockf", refuse)
+
+def test_where_the_system_has_no_such_names_everybody_does_everything(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "_takes", lambda claim, name, real=store_module._takes: real(claim, "/no such/folder"))
     assert is_free(RunStore(tmp_path), KEY)
+
+
+def test_nothing_is_left_on_the_disk(tmp_path):
+    with RunStore(tmp_path / "runs").claim(KEY, 0):
+        assert list(tmp_path.iterdir()) == []
 
 
 PLANNED = [Planned(start, 0, np.arange(10 * start, 10 * start + 10)) for start in range(4)]
 
 
 @pytest.fixture
-def first_elsewhere(new_trainer, tmp_path, monkeypatch):
+def first_elsewhere(new_trainer, tmp_path):
     """The identity of the training that sweeps would begin with, which another process claims."""
     keys = [new_trainer("elsewhere").run(plan)["identity"] for plan in PLANNED]
     first = sweep_module.generator("order of work", "el2n").permutation(len(PLANNED))[0]
@@ -127,12 +140,26 @@ def test_what_another_process_does_not_bring_to_an_end_is_trained_after_all(new_
     assert len(sweep(trainer, PLANNED, "el2n")) == trainer.trained == 4
 
 
+def test_who_is_stopped_while_it_trains_is_not_waited_for_for_ever(new_trainer, first_elsewhere, monkeypatch):
+    for name in ("PATIENCE", "PATIENT"):
+        monkeypatch.setattr(sweep_module, name, 0)
+    trainer = new_trainer()
+    assert len(sweep(trainer, PLANNED, "el2n")) == trainer.trained == 4
+
+
 def test_a_helper_does_what_nobody_else_does_and_waits_for_nobody(new_trainer, first_elsewhere, tmp_path):
     key, _ = first_elsewhere
     trainer = new_trainer()
     assist(trainer, PLANNED, "el2n")
     assert trainer.trained == 3
     assert RunStore(tmp_path / "runs").get(key) is None
+
+
+def test_a_helper_of_other_code_than_its_sweep_trains_nothing(new_trainer):
+    """It would say of what it has trained that the old code did."""
+    trainer = new_trainer(code="before an edit")
+    assist(trainer, PLANNED, "el2n")
+    assert trainer.trained == 0
 
 
 def test_a_helper_begins_where_its_sweep_ends(new_trainer):

@@ -196,4 +196,5 @@ def test_nothing_heavy_is_imported():
     ],
 )
 def test_helpers_and_jobs_have_the_cores_and_on_a_gpu_the_places_that_its_owner_offers(device, offered, places):
-    assert demand.places(device, 8, offered) == places
+    assert demand.places(device, 8, offered, threads=1) == places
+    assert demand.places(device, 8, offered, threads=2) == 0

@@ -3,11 +3,14 @@
 import os
 import signal
 import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from pipeline_lib import forkserver, job
-from pipeline_lib.forkserver.server import PAUSE
+from pipeline_lib.forkserver.server import FIRST_TO_GO, LAST_WORDS, PAUSE, POLITE
 from tests.forks import ROOT, alive, wait_until
 
 pytestmark = pytest.mark.skipif(not forkserver.possible(), reason="this system cannot fork jobs")
@@ -106,17 +109,39 @@ def test_a_helper_gives_way_to_a_job_and_comes_back_when_that_has_ended(study):
     end(first)
 
 
-def test_idle_cores_are_shared_among_those_who_ask(study):
-    study = study(4)
-    jobs = [study.begin(number) for number in range(2)]
-    assert wait_until(lambda: len(study.at_work(0)) == len(study.at_work(1)) == 1)
-    assert settled(lambda: len(study.of("helper", 0)) <= 2 and len(study.of("helper", 1)) <= 2)
-    for process in jobs:
-        end(process)
+def test_all_idle_cores_help_at_once(study):
+    study = study(8)
+    time.sleep(2 * PAUSE)  # since the server began
+    process, begin = study.begin(), time.monotonic()
+    assert wait_until(lambda: len(study.at_work()) == 7)
+    assert time.monotonic() - begin < 2 * PAUSE
+    end(process)
+
+
+def test_a_core_that_short_jobs_leave_alone_is_idle(study, script):
+    study = study(3)
+    process, short = study.begin(), script("time.sleep(0.1)", "short.py")
+    study.server.answers(short)  # from now on one place is in use again and again
+    begin = time.monotonic()
+    while time.monotonic() - begin < 4 * PAUSE:
+        assert study.server.answers(short)[0] == 0
+    assert len(study.at_work()) == 1
+    end(process)
+
+
+def test_what_becomes_free_goes_to_who_has_least(study):
+    study = study(3)
+    jobs = [study.begin(number) for number in range(3)]
+    assert wait_until(lambda: not study.at_work(0))
+    end(jobs[1])
+    assert wait_until(lambda: len(study.at_work(0)) + len(study.at_work(2)) == 1)
+    end(jobs[0])
+    assert wait_until(lambda: len(study.at_work(2)) == 2)
+    end(jobs[2])
 
 
 def test_who_finds_nothing_to_do_is_not_called_again(study):
-    study = study(3)
+    study = study(2)
     process = study.begin(helper_works=SHORT)
     assert wait_until(lambda: study.of("tidied"))
     assert settled(lambda: len(study.of("helper")) == 1)
@@ -158,19 +183,56 @@ def test_an_interruption_is_for_the_job_alone(study):
     assert wait_until(lambda: not alive(helper))
 
 
-def test_a_helper_has_the_files_of_its_own_job_and_no_others(study, script, tmp_path):
+def test_a_helper_has_no_files_but_the_null_device(study):
     study = study(3)
     process = study.begin()
     assert wait_until(lambda: len(study.at_work()) == 2)
-    files = [sorted(os.listdir(f"/proc/{number}/fd")) for number in (*study.at_work(), *study.of("job"))]
-    assert all({"0", "1", "2"} <= set(open_files) for open_files in files)
-    assert [len(open_files) for open_files in files] == [3, 3, 4]  # the job's connection is open
+    for helper in study.at_work():
+        assert [os.readlink(file) for file in sorted(Path(f"/proc/{helper}/fd").iterdir())] == [os.devnull] * 3
+    [worker] = study.of("job")
+    assert len(os.listdir(f"/proc/{worker}/fd")) == 4  # and its connection
     end(process)
+
+
+def test_a_helper_is_the_first_to_go_where_anything_is_short(study):
+    study = study(2)
+    process = study.begin()
+    assert wait_until(study.at_work)
+    [helper], [worker] = study.of("helper"), study.of("job")
+    assert os.getpriority(os.PRIO_PROCESS, helper) == os.getpriority(os.PRIO_PROCESS, worker) + POLITE
+    assert wait_until(lambda: Path(f"/proc/{helper}/oom_score_adj").read_text().strip() == FIRST_TO_GO)
+    assert Path(f"/proc/{worker}/oom_score_adj").read_text().strip() != FIRST_TO_GO
+    end(process)
+
+
+DEAF = """
+from pipeline_lib import forkserver
+if forkserver.helping():
+    class Deaf:
+        def __del__(self):
+            Path(sys.argv[1], f"helper-{os.getpid()}").touch()
+            time.sleep(60)  # no exception leaves this method
+    from pathlib import Path
+    deaf = Deaf()
+    del deaf
+    time.sleep(60)
+with forkserver.helped():
+    sys.stdin.readline()
+"""
+
+
+def test_a_helper_that_does_not_hear_is_ended_all_the_same(serve, script, tmp_path):
+    server = serve(places=2)
+    process = server.job(script(DEAF), str(tmp_path))
+    assert wait_until(lambda: list(tmp_path.glob("helper-*")))
+    helper = int(next(tmp_path.glob("helper-*")).name.split("-")[1])
+    end(process)
+    assert wait_until(lambda: not alive(helper), seconds=LAST_WORDS + 5)
 
 
 def test_a_job_in_its_own_process_helps_itself():
     said = "from pipeline_lib import forkserver as f\nwith f.helped(): print(f.helping())"
-    done = subprocess.run(["python", "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", said], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
@@ -185,10 +247,11 @@ def test_a_helper_adds_to_the_log_of_its_job_and_leaves_the_last_word_to_it(tmp_
             raise ZeroDivisionError("cannot be done")
         monkeypatch.undo()
     assert left.value.code == 1
-    lines = [line.split(" ", 2)[2] for line in path.read_text().splitlines()]
+    lines = [line.split(" ", 2)[-1] for line in path.read_text().splitlines()]
     assert lines[0] == "INFO begins"
     assert "INFO a helper does a part" in lines
-    assert "WARNING a helper ended: cannot be done" in lines
+    assert "WARNING a helper ended: ZeroDivisionError('cannot be done')" in lines
+    assert "Traceback (most recent call last):" in path.read_text()
     assert lines[-1] == "INFO done"
     assert "INFO a helper done" not in lines
     assert capsys.readouterr().err == ""

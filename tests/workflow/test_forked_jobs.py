@@ -66,7 +66,7 @@ def test_a_sweep_that_is_alone_on_two_cores_is_helped_and_nothing_else_is_change
     helped, own = log.count("INFO a helper trained on"), log.count("INFO trained on")
     assert helped >= 2
     assert helped + own == len(table) == 8
-    assert log.splitlines()[-2].endswith(f"8 runs, {own} of them trained now, the others from the run store")
+    assert log.splitlines()[-2].endswith(f"8 runs, {own} of them trained now by this process, the others from the run store")
     assert " INFO done: " in log.splitlines()[-1]
     log, alone = sweep_alone(fresh, "--cores", "2", "--resources", "mem_mb=8000")  # who knows what a helper needs?
     assert "helper" not in log

@@ -145,8 +145,7 @@ def ensemble_seeds(dataset):
     return range(study.ensemble_of(dataset).seeds)
 
 
-# what a finished run is the result of; how it was chosen is told by the subset alone
-TRAINING_CODE = fingerprint.code("pipeline_lib.learn.train", "pipeline_lib.prune.validate")
+TRAINING_CODE = fingerprint.code(*fingerprint.TRAINING)
 
 
 @functools.cache

@@ -100,6 +100,6 @@ def sweep_minutes(wildcards, attempt):
     return sweep_demand(wildcards.dataset, wildcards.experiment, wildcards.metric).minutes(attempt)
 
 
-def places_for_helpers():
+def places_for_helpers(jobs):
     offered = {name: resource.value for name, resource in workflow.global_resources.items()}
-    return demand.places(DEVICE, workflow.cores, offered)
+    return demand.places(DEVICE, workflow.cores, offered, max((job.threads for job in jobs), default=1))

@@ -37,6 +37,6 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
         with forkserver.helped():
             table = sweep(*work)
         storage.write_csv(snakemake.output[0], table, origin=params.origin)
-        log.info("%d runs, %d of them trained now, the others from the run store", len(table), trainer.trained)
+        log.info("%d runs, %d of them trained now by this process, the others from the run store", len(table), trainer.trained)
         trainer.speed.io_seconds += reading
         log.result = trainer.speed.words(trainer.peak)
