@@ -88,7 +88,7 @@ def measure(quick: bool) -> Iterator[Result]:
         yield ratio(case, device.choose("cuda" if case.row in GPU_ROWS else "cpu"))
     yield growth(quick)
     for row, (name, batch, examples) in zip(KEPT_ROWS, KEPT_CASES, strict=True):
-        yield kept(row, name, batch, batch if quick else examples, 1 if quick else 5)
+        yield kept(row, name, *((8, 8, 1) if quick else (batch, examples, 5)))
     if not torch.cuda.is_available():
         yield from skipped(GPU_ROWS)
 
@@ -116,7 +116,7 @@ def ratio(case: Case, where: torch.device) -> Result:
 
 def growth(quick: bool) -> Result:
     """Measure whether many images take longer each than few."""
-    few, repeats = (256, 2) if quick else (FEW, 5)
+    few, repeats = (32, 2) if quick else (FEW, 5)
     recipe, where = inputs.recipe("small", 1), device.choose("cpu", 1)
     data = Data(inputs.images(TIMES_AS_MANY * few, 3, 32), recipe, where)
 
