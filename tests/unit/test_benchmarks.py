@@ -52,6 +52,7 @@ def test_the_trial_of_the_demo_is_a_valid_study(tmp_path):
     assert study.swept_metrics("digits", "sliding_window") == ["el2n"]
 
 
+@pytest.mark.long
 def test_the_ensemble_is_trained_anew_for_every_time_that_is_taken(tmp_path):
     trial = ensemble.Ensemble(tmp_path / "project", seeds=2, epochs=1, examples=100, recipe="small")
     dynamics = tmp_path / "project/results/cifar10/dynamics"
