@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from unittest import mock
 import torch
 
 from benchmarks.result import Group, Result, Row, clock, skipped
-from benchmarks.workflow import noise_project
+from benchmarks.workflow import make, noise_project
 
 EXAMPLES = 50_000  # as CIFAR-10
 SEEDS, TOGETHER = 10, 5
@@ -88,10 +87,7 @@ class Ensemble:
     def _snakemake(self, members: Iterable[int], together: int) -> None:
         targets = [str(self._file(member).relative_to(self._folder)) for member in members]
         cores = max(together, len(os.sched_getaffinity(0)))
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--resources", f"gpu={together}", "--", *targets]
-        done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"the ensemble failed:\n{done.stderr[-3000:]}")
+        make(self._folder, targets, cores, "--resources", f"gpu={together}")
 
 
 @contextlib.contextmanager

@@ -7,8 +7,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,16 +132,24 @@ def from_nothing(target: str, quick: bool) -> Study:
         shutil.copy(HOOK, project / "sitecustomize.py")
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         environment["BENCHMARK_BUSY_FOLDER"] = str(busy)
-        begin = time.perf_counter()
-        done = subprocess.run([*SNAKEMAKE, target], cwd=project, env=environment, capture_output=True, text=True)
-        wall = time.perf_counter() - begin
-        if done.returncode:
-            raise RuntimeError(f"{target} could not be made:\n{done.stderr[-3000:]}")
+        wall = clock(lambda: make(project, [target], CORES, environment=environment))
         processes = [json.loads(file.read_text()) for file in busy.glob("*.json")]
         jobs = len(list(busy.glob("job-*.json")))
     if not jobs:
         raise RuntimeError("no job reported its seconds: was its PYTHONPATH changed?")
     return Study(wall, jobs, {kind: sum(process[kind] for process in processes) for kind in processes[0]})
+
+
+def make(project: Path, targets: Iterable[str], cores: int, *options: str, environment: dict[str, str] | None = None) -> None:
+    """Make files in a copy of the project; environment: None: this process's.
+
+    Raises:
+        RuntimeError: the workflow failed; carries the end of what it wrote.
+    """
+    command = [SNAKEMAKE[0], "--cores", str(cores), *options, "--", *targets]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{', '.join(targets)} could not be made:\n{done.stderr[-3000:]}")
 
 
 def copy_project(destination: Path) -> None:
@@ -187,19 +194,13 @@ def measure_helped(quick: bool) -> Iterator[Result]:
 
         def seconds(cores: int) -> float:
             shutil.rmtree(project / "results", ignore_errors=True)
-            return clock(lambda: _make(project, SWEEP, "--cores", str(cores), "--config", "device=cpu"))
+            return clock(lambda: make(project, [SWEEP], cores, "--config", "device=cpu"))
 
-        _make(project, "data/cifar10/dataset.h5", "--cores", "1")
+        make(project, ["data/cifar10/dataset.h5"], 1)
         pairs = interleave(lambda: seconds(1), lambda: seconds(CORES), 1 if quick else 3)
     one, several = medians(pairs)
     trainings = len(sizes["shares"]) * sizes["seeds"]
     yield Result(HELPED.key, tuple(a / b for a, b in pairs), f"{several:.0f} instead of {one:.0f} s, {trainings} trainings")
-
-
-def _make(project: Path, target: str, *options: str) -> None:
-    done = subprocess.run([SNAKEMAKE[0], target, *options], cwd=project, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{target} could not be made:\n{done.stderr[-3000:]}")
 
 
 def shrink(config: Path) -> None:

@@ -7,44 +7,17 @@ import torch
 
 from pipeline_lib import seal, storage
 from pipeline_lib.config import MODELS, Recipe
-from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn import models
 from pipeline_lib.learn.feed import Data
 from pipeline_lib.learn.train import predict
 from pipeline_lib.prune.plan import Planned
 from pipeline_lib.prune.store import MODEL, RunStore
-from pipeline_lib.prune.sweep import Trainer, sweep
+from pipeline_lib.prune.sweep import sweep
+from tests.tiny import RECIPE
 
 CPU = torch.device("cpu")
-RECIPE = {
-    "model": "small_cnn",
-    "width": 4,
-    "optimiser": {"name": "sgd", "lr": 0.05},
-    "schedule": {"name": "constant"},
-    "epochs": 2,
-    "batch": 8,
-    "precision": "float32",
-}
 HALF = Planned(0.5, 0, np.arange(20))
-
-
-@pytest.fixture
-def tiny():
-    rng = np.random.default_rng(0)
-    labels = np.arange(40) % 2
-    images = (rng.integers(0, 100, size=(40, 1, 8, 8)) + 100 * labels[:, None, None, None]).astype(np.uint8)
-    return Dataset(images, labels, images[:10], labels[:10], ["dark", "bright"], [str(i) for i in range(40)])
-
-
-@pytest.fixture
-def new_trainer(tiny, tmp_path):
-    """Make a trainer as another process would, on the same store."""
-
-    def make():
-        return Trainer(tiny, tiny.fingerprint(), Recipe.model_validate(RECIPE), "code", 0, CPU, RunStore(tmp_path))
-
-    return make
 
 
 def files(folder):

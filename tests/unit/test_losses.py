@@ -12,22 +12,14 @@ from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.learn import losses
 from pipeline_lib.learn.feed import Data, Seeds
 from pipeline_lib.learn.train import predict, train
+from tests.tiny import RECIPE
 
 KEPT = torch.tensor([0] * 8 + [1] * 2)  # of class 2 nothing was kept
 WAYS = ["none", "weighted_loss", "sampler", "logit_adjustment"]
 
 
 def recipe(**changes) -> Recipe:
-    settings = {
-        "model": "small_cnn",
-        "width": 4,
-        "optimiser": {"name": "sgd", "lr": 0.05},
-        "schedule": {"name": "constant"},
-        "epochs": 3,
-        "batch": 10,
-        "precision": "float32",
-    }
-    return Recipe.model_validate(settings | changes)
+    return Recipe.model_validate(RECIPE | {"epochs": 3, "batch": 10} | changes)
 
 
 @pytest.fixture

@@ -21,21 +21,12 @@ from pipeline_lib.prune.store import RunStore
 from pipeline_lib.prune.sweep import Trainer
 from pipeline_lib.report.assemble import Drawn, sections
 from pipeline_lib.report.captions_robustness import CAPTIONS
+from tests import tiny
 from tests.unit import reports
 from tests.unit.studies import changed, complaints
 
 CPU = torch.device("cpu")
-RECIPE = Recipe.model_validate(
-    {
-        "model": "small_cnn",
-        "width": 4,
-        "optimiser": {"name": "sgd", "lr": 0.05},
-        "schedule": {"name": "onecycle"},
-        "epochs": 4,
-        "batch": 8,
-        "precision": "float32",
-    }
-)
+RECIPE = Recipe.model_validate(tiny.RECIPE | {"schedule": {"name": "onecycle"}, "epochs": 4})
 FGSM, PGD = Attack(), Attack(steps=4, step=0.5, random_start=True)
 ATTACKS = {"fgsm": (FGSM, [0.0, 0.1, 0.3]), "pgd": (PGD, [0.0, 0.1])}
 NAN = float("nan")
