@@ -28,6 +28,7 @@ include: "workflow/rules/report.smk"
 # importing PyTorch takes longer than many a job of digits; for very few jobs, importing all for all takes longer still, unless
 # one is a sweep, which idle cores can help
 onstart:
+    lift_default_rate_limit()
     if workflow.is_main_process and workflow.local_exec:
         jobs = list(workflow.dag.needrun_jobs())
         places = places_for_helpers(jobs)
