@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import types
-from pathlib import Path
 
 FULL = 120  # Python's exit status where its output could not be written
 
@@ -23,11 +22,17 @@ def described() -> dict:
     os.umask(umask)
     return {
         "arguments": sys.argv,
-        "path": sys.path,
+        "path": _path(),
         "folder": os.getcwd(),
         "umask": umask,
         "environment": dict(os.environ),
     }
+
+
+def _path() -> list[str]:
+    """Return where modules are looked for; as Python starts, the script's folder is not there yet."""
+    folder = os.path.dirname(os.path.realpath(sys.argv[0]))
+    return sys.path if sys.flags.safe_path or sys.path[0] == folder else [folder, *sys.path]
 
 
 def run(job: dict) -> None:
@@ -51,16 +56,18 @@ def run(job: dict) -> None:
     sys.modules["__main__"] = main
     status, by_signal = 1, None
     try:
-        exec(compile(Path(sys.argv[0]).read_bytes(), sys.argv[0], "exec", dont_inherit=True), main.__dict__)
+        with open(sys.argv[0], "rb") as file:
+            code = compile(file.read(), sys.argv[0], "exec", dont_inherit=True)
+        exec(code, main.__dict__)
         status = 0
-    except SystemExit as end:
-        status = _status(end.code)
+    except SystemExit as asked:
+        status = _status(asked.code)
     except BaseException as error:
         own = error.__traceback__.tb_next  # the frames of the script only
         sys.excepthook(type(error), error.with_traceback(own), own)
         by_signal = signal.SIGINT if isinstance(error, KeyboardInterrupt) else None
     finally:
-        _end(main, status, by_signal)
+        end(status, by_signal, main.__dict__)
 
 
 def _status(code: object) -> int:
@@ -73,12 +80,18 @@ def _status(code: object) -> int:
     return 1
 
 
-def _end(main: types.ModuleType, status: int, by_signal: int | None) -> None:
-    """End as Python ends a process, but for taking down the libraries, which takes a quarter of a second."""
+def end(status: int, by_signal: int | None, names: dict | None = None) -> None:
+    """End as Python ends a process, but for taking down the libraries, which takes a quarter of a second.
+
+    Args:
+        status: to end with.
+        by_signal: ends by this signal instead.
+        names: what the script has named, which is dropped.
+    """
     try:
         threading._shutdown()  # waits for the threads of the script
         atexit._run_exitfuncs()
-        _drop(main.__dict__)
+        _drop(names or {})
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             if stream and not stream.closed:
                 try:
@@ -87,7 +100,7 @@ def _end(main: types.ModuleType, status: int, by_signal: int | None) -> None:
                     print(f"{stream.name}: {error}", file=sys.__stderr__)
                     status = status or FULL
         if by_signal:
-            die(by_signal)
+            _die(by_signal)
     finally:
         os._exit(status)
 
@@ -101,7 +114,7 @@ def _drop(names: dict) -> None:
     names.clear()
 
 
-def die(number: int) -> None:
+def _die(number: int) -> None:
     """End this process by a signal."""
     with contextlib.suppress(OSError):  # nobody handles SIGKILL
         signal.signal(number, signal.SIG_DFL)

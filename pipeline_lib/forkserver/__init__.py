@@ -19,13 +19,14 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 
 from pipeline_lib import script
 from pipeline_lib.forkserver import protocol
 from pipeline_lib.forkserver.protocol import ADDRESS, RUNNING, THREADS
+
+EARLY = os.path.join(os.path.dirname(__file__), "early")  # on PYTHONPATH, jobs are handed over before they import anything
 
 _started = None  # the server of this process, which ends when its standard input does
 _address = None  # of the server that this process is a fork of
@@ -51,6 +52,8 @@ def start(*libraries: str, places: int = 0) -> None:
     global _started
     if not possible():
         return
+    import subprocess  # a job's own process does without it
+
     address = f"pruning-pipeline-{os.urandom(8).hex()}"
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as listener:  # no room for another process
         listener.bind(f"\0{address}")  # nothing is left of such a name, however this ends
@@ -76,11 +79,8 @@ def hand_over() -> None:
     interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker is interrupted too, and ends in its own way
     status = _forked(address)
     signal.signal(signal.SIGINT, interrupted)
-    if status is None:
-        return
-    if status < 0:
-        script.die(-status)
-    sys.exit(status)
+    if status is not None:
+        script.end(max(0, status), by_signal=-status if status < 0 else None)
 
 
 def _forked(address: str) -> int | None:
@@ -100,7 +100,8 @@ def _forked(address: str) -> int | None:
                 _, status = protocol.told(server)
         except (OSError, EOFError):
             send(worker, signal.SIGKILL)
-            sys.exit("error: the process that jobs are forked from has ended. Run the same command again")
+            print("error: the process that jobs are forked from has ended. Run the same command again", file=sys.stderr)
+            return 1
     return status
 
 

@@ -18,8 +18,6 @@ from snakemake.exceptions import WorkflowError
 
 PROJECT = str(Path(workflow.basedir))
 sys.path.insert(0, PROJECT)
-# the scripts of the rules find the library of this checkout, on this machine or on a cluster node
-os.environ["PYTHONPATH"] = os.pathsep.join([PROJECT, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 from pipeline_lib import demand, fingerprint, forkserver
 from pipeline_lib import metrics as metric_files
@@ -31,6 +29,10 @@ from pipeline_lib.data.shape import image_shape
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
 from pipeline_lib.prune import groups, sizes
+
+
+# the scripts of the rules find the library of this checkout, on this machine or on a cluster node
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [forkserver.EARLY, PROJECT, os.environ.get("PYTHONPATH")]))
 
 
 @contextlib.contextmanager
