@@ -127,6 +127,71 @@ def test_what_is_wanted_at_the_end_is_done_whoever_wanted_it(serve, script, tmp_
     assert server.answers(path)[1] == "work\nby the job\nby the library\n"
 
 
+def test_what_belongs_to_an_object_of_the_server_is_not_done_by_every_fork(serve, script, tmp_path):
+    kept = "class Kept:\n    pass\n\n\nkept = Kept()\nweakref.finalize(kept, print, 'finalised')\n"
+    (tmp_path / "keeper.py").write_text(f"import weakref\n\n{kept}")
+    server = serve("keeper", path=f"{ROOT}:{tmp_path}")
+    path = script("import keeper, weakref\nmine = keeper.Kept()\nweakref.finalize(mine, print, 'my own')\nprint('work')")
+    assert server.answers(path)[1] == "work\nmy own\n"
+
+
+SAY_WHERE = f"""
+import json, os, sys
+print(json.dumps([os.getppid(), sys.path, {PRELOADED!r} in sys.modules, os.environ.get("GREETING")]))
+sys.exit(3)
+"""
+
+
+@pytest.fixture
+def early(serve, tmp_path):
+    """A server, and a job that Snakemake could have written: nothing in it hands it over."""
+    path = tmp_path / "with space/.snakemake/scripts/job.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(SAY_WHERE)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/sitecustomize.py").write_text(
+        "import os\nos.environ['GREETING'] = os.environ.get('GREETING', '') + 'hello'\n"
+    )
+    return serve(PRELOADED, path=os.pathsep.join([forkserver.EARLY, str(ROOT), str(tmp_path / "other")])), path
+
+
+def said_where(answer: tuple[int, str, str]) -> list:
+    status, out, err = answer
+    assert (status, err) == (3, "")
+    return json.loads(out)
+
+
+def test_a_script_of_snakemake_is_handed_over_before_its_first_line(early):
+    server, path = early
+    parent, looked_in, preloaded, greeting = said_where(server.answers(path))
+    assert (parent, preloaded) == (server.pid, True)
+    assert greeting == "hello"  # what the system's own module of that name does is done, once
+    own = said_where(server.answers(path, **{forkserver.ADDRESS: "nowhere"}))
+    assert own == [os.getpid(), looked_in, False, "hello"]
+    assert looked_in[:3] == [str(path.parent), str(ROOT), str(path.parents[2].parent / "other")]
+
+
+def test_other_scripts_are_handed_over_by_nothing_but_the_library(early, tmp_path):
+    server, _ = early
+    path = tmp_path / "job.py"
+    path.write_text(SAY_WHERE)
+    parent, *_, preloaded, greeting = said_where(server.answers(path))
+    assert (parent, preloaded, greeting) == (os.getpid(), False, "hello")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_script_that_was_handed_over_early_is_ended_like_any_other(early, tmp_path, number):
+    server, path = early
+    path.write_text(f"import os, sys, time\ntry:\n    {note_of(tmp_path)}    time.sleep(60)\nfinally:\n    print('tidied up')")
+    process = server.job(path, group=0)
+    worker = noted(tmp_path, process)
+    os.kill(worker, number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == -number
+    if number == signal.SIGINT:
+        assert (out, err.splitlines()[-1]) == ("tidied up\n", "KeyboardInterrupt")
+
+
 def test_what_a_library_says_when_it_is_imported_is_said_once(serve, script, tmp_path):
     (tmp_path / "chatty.py").write_text("print('hello')\n")
     server = serve("chatty", path=f"{ROOT}:{tmp_path}")
