@@ -133,14 +133,12 @@ def _folder_of_dots(path: Path, level: int) -> tuple[str, ...]:
 
 def _only_tells(function: ast.AST) -> bool:
     """Whether a call only makes an error message or a line of the log: its words change no result."""
-    names = []
-    while isinstance(function, ast.Attribute):
-        names.append(function.attr)
-        function = function.value
-    if not isinstance(function, ast.Name):
-        return False
-    called = ".".join([function.id, *reversed(names)])
-    return called in MESSAGES or called.startswith("log.")
+    match function:
+        case ast.Name(name):
+            return name in MESSAGES
+        case ast.Attribute(ast.Name(name), attribute):
+            return name == "log" or f"{name}.{attribute}" in MESSAGES
+    return False
 
 
 def _is_docstring(node: ast.AST) -> bool:

@@ -27,15 +27,15 @@ PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subproce
 class Server:
     """A process that has started a server, as Snakemake does."""
 
-    def __init__(self, *libraries: str, path: str = str(ROOT), folder: Path = ROOT, places: int = 0):
-        self._path = path
+    def __init__(self, *libraries: str, path: str = str(ROOT), folder: Path = ROOT, places: int = 0, **environment: str):
+        self._path = os.pathsep.join([forkserver.EARLY, path])
         command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{STARTER}", str(places), *libraries]
-        self.starter = subprocess.Popen(command, env=PLAIN | {"PYTHONPATH": path}, cwd=folder, **PIPES)
+        self.starter = subprocess.Popen(command, env=PLAIN | {"PYTHONPATH": self._path} | environment, cwd=folder, **PIPES)
         self.address, pid = self.starter.stdout.readline().split()
         self.pid = int(pid)
 
     def job(self, script: Path, *arguments: str, folder: Path = ROOT, group: int | None = None, **environment: str):
-        """Start a script that imports pipeline_lib; in a process group of its own if it is 0."""
+        """Start a script; in a process group of its own if it is 0."""
         variables = PLAIN | THREADS | {"PYTHONPATH": self._path, forkserver.ADDRESS: self.address} | environment
         return subprocess.Popen([sys.executable, str(script), *arguments], env=variables, cwd=folder, process_group=group, **PIPES)
 

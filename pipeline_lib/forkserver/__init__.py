@@ -1,10 +1,9 @@
 """Jobs that begin as a fork of a process in which the large libraries are imported already.
 
 Importing PyTorch takes one to three seconds, and a study of digits has hundreds of jobs. While Snakemake runs jobs on this
-machine, a server beside it has the libraries imported. A job's own process hands its script over to it as it begins (`early`) or
-imports this package, waits for the fork that runs the script, and ends as that ends. Arguments, working directory, environment,
-umask and standard files are those of the job; what Snakemake gives all of its jobs (limits, niceness, processors) the server has
-too.
+machine, a server beside it has the libraries imported. A job's own process hands its script over to it as it begins (`early`),
+waits for the fork that runs the script, and ends as that ends. Arguments, working directory, environment, umask and standard files
+are those of the job; what Snakemake gives all of its jobs (limits, niceness, processors) the server has too.
 
 The server imports the libraries and never uses them: it has no thread, no GPU context and no open file that a fork could damage.
 Of this package it should import only what changes no result (the models of the settings take as long as all else of it), so that a
@@ -27,7 +26,7 @@ from pipeline_lib import script
 from pipeline_lib.forkserver import protocol
 from pipeline_lib.forkserver.protocol import ADDRESS, RUNNING, THREADS
 
-EARLY = os.path.join(os.path.dirname(__file__), "early")  # on PYTHONPATH, jobs are handed over before they import anything
+EARLY = os.path.join(os.path.dirname(__file__), "early")  # on PYTHONPATH, it hands jobs over
 
 _started = None  # the server of this process, which ends when its standard input does
 _address = None  # of the server that this process is a fork of

@@ -37,8 +37,12 @@ def server(serve):
 
 @pytest.fixture
 def script(tmp_path):
+    """Writes what Snakemake could have written for a rule."""
+    folder = tmp_path / ".snakemake/scripts"
+    folder.mkdir(parents=True)
+
     def write(body: str, name: str = "job.py") -> Path:
-        path = tmp_path / name
+        path = folder / name
         path.write_text(f"import os, sys, time\nimport pipeline_lib\n{body}")
         return path
 

@@ -41,7 +41,7 @@ def test_a_job_sees_what_it_would_see_in_its_own_process(server, script, tmp_pat
     assert (process.returncode, err) == (0, "a warning\n")
     assert said["arguments"] == [str(path), "--fast", "two words"]
     assert (said["folder"], said["name"], said["file"], said["main"]) == (str(tmp_path), "__main__", str(path), str(path))
-    assert (said["path"][:2], said["heard"]) == ([str(tmp_path), str(ROOT)], "from outside")
+    assert (said["path"][:2], said["heard"]) == ([str(path.parent), str(ROOT)], "from outside")
     assert (said["greeting"], said["umask"], said["files"]) == ("grüß \udcff", 0o027, ["0", "1", "2"])
     assert said["address"] is None  # what the job starts is not handed over
     assert said["preloaded"]
@@ -140,19 +140,15 @@ import json, os, sys
 print(json.dumps([os.getppid(), sys.path, {PRELOADED!r} in sys.modules, os.environ.get("GREETING")]))
 sys.exit(3)
 """
+GREETER = "import os\nos.environ['GREETING'] = os.environ.get('GREETING', '') + 'hello'\n"
 
 
 @pytest.fixture
-def early(serve, tmp_path):
-    """A server, and a job that Snakemake could have written: nothing in it hands it over."""
-    path = tmp_path / "with space/.snakemake/scripts/job.py"
-    path.parent.mkdir(parents=True)
-    path.write_text(SAY_WHERE)
+def greeted(serve, tmp_path):
+    """A server in an environment that has a `sitecustomize` of its own."""
     (tmp_path / "other").mkdir()
-    (tmp_path / "other/sitecustomize.py").write_text(
-        "import os\nos.environ['GREETING'] = os.environ.get('GREETING', '') + 'hello'\n"
-    )
-    return serve(PRELOADED, path=os.pathsep.join([forkserver.EARLY, str(ROOT), str(tmp_path / "other")])), path
+    (tmp_path / "other/sitecustomize.py").write_text(GREETER)
+    return serve(PRELOADED, path=os.pathsep.join([str(ROOT), str(tmp_path / "other")]))
 
 
 def said_where(answer: tuple[int, str, str]) -> list:
@@ -161,35 +157,51 @@ def said_where(answer: tuple[int, str, str]) -> list:
     return json.loads(out)
 
 
-def test_a_script_of_snakemake_is_handed_over_before_its_first_line(early):
-    server, path = early
-    parent, looked_in, preloaded, greeting = said_where(server.answers(path))
-    assert (parent, preloaded) == (server.pid, True)
-    assert greeting == "hello"  # what the system's own module of that name does is done, once
-    own = said_where(server.answers(path, **{forkserver.ADDRESS: "nowhere"}))
+def test_a_script_is_handed_over_before_its_first_line(greeted, script):
+    path = script(SAY_WHERE)
+    path.write_text(f"print(file=__import__('sys').stderr)\n{path.read_text()}")
+    status, out, err = greeted.answers(path)
+    assert err == "\n"  # once
+    parent, looked_in, preloaded, greeting = json.loads(out)
+    assert (status, parent, preloaded) == (3, greeted.pid, True)
+    assert greeting == "hello"  # what the environment's own module of that name does is done, once
+    own = json.loads(greeted.answers(path, **{forkserver.ADDRESS: "nowhere"})[1])
     assert own == [os.getpid(), looked_in, False, "hello"]
-    assert looked_in[:3] == [str(path.parent), str(ROOT), str(path.parents[2].parent / "other")]
+    assert looked_in[:2] == [str(path.parent), str(ROOT)]
 
 
-def test_other_scripts_are_handed_over_by_nothing_but_the_library(early, tmp_path):
-    server, _ = early
-    path = tmp_path / "job.py"
-    path.write_text(SAY_WHERE)
-    parent, *_, preloaded, greeting = said_where(server.answers(path))
+@pytest.mark.parametrize("why", ["not of a rule", "without the library"])
+def test_other_scripts_run_in_their_own_process(greeted, script, tmp_path, why):
+    path = script(SAY_WHERE) if why == "without the library" else tmp_path / "job.py"
+    path.write_text(f"import os, sys\n{'import pipeline_lib' if why == 'not of a rule' else ''}\n{SAY_WHERE}")
+    parent, *_, preloaded, greeting = said_where(greeted.answers(path))
     assert (parent, preloaded, greeting) == (os.getpid(), False, "hello")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_script_that_was_handed_over_early_is_ended_like_any_other(early, tmp_path, number):
-    server, path = early
-    path.write_text(f"import os, sys, time\ntry:\n    {note_of(tmp_path)}    time.sleep(60)\nfinally:\n    print('tidied up')")
-    process = server.job(path, group=0)
-    worker = noted(tmp_path, process)
-    os.kill(worker, number)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == -number
-    if number == signal.SIGINT:
-        assert (out, err.splitlines()[-1]) == ("tidied up\n", "KeyboardInterrupt")
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("safe", [False, True])
+def test_modules_are_looked_for_where_a_process_of_its_own_would(serve, script, tmp_path, linked, safe):
+    path, surroundings = script(SAY_WHERE), {"PYTHONSAFEPATH": "1"} if safe else {}
+    if linked:
+        (tmp_path / "elsewhere").symlink_to(tmp_path / ".snakemake")
+        (tmp_path / "study").mkdir()
+        (tmp_path / "study/.snakemake").symlink_to(tmp_path / ".snakemake")
+        path = tmp_path / "study/.snakemake/scripts/job.py"
+    server = serve(PRELOADED, **surroundings)
+    forked, own = (
+        said_where(server.answers(path, **surroundings, **{forkserver.ADDRESS: address})) for address in (server.address, "nowhere")
+    )
+    assert [forked[2], own[2]] == [True, False]
+    assert forked[1] == own[1]
+    assert (str(tmp_path / ".snakemake/scripts") in own[1]) != safe
+
+
+def test_what_the_jobs_own_process_wants_at_its_end_is_done(serve, script, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, os\nme = os.getpid()\natexit.register(lambda: os.getpid() == me and print('and the other'))\n"
+    )
+    server = serve(PRELOADED, path=f"{ROOT}:{tmp_path}")
+    assert server.answers(script("print('work', flush=True)"))[:2] == (0, "work\nand the other\n")
 
 
 def test_what_a_library_says_when_it_is_imported_is_said_once(serve, script, tmp_path):
@@ -218,9 +230,7 @@ def test_the_folder_in_which_a_study_lies_hides_no_library(serve, script, tmp_pa
     (tmp_path / "pipeline_lib").mkdir()
     (tmp_path / "pipeline_lib/__init__.py").write_text("print('the wrong one')\n")
     (tmp_path / f"{PRELOADED}.py").write_text("wrong = True\n")
-    path = tmp_path / "scripts/job.py"
-    path.parent.mkdir()
-    path.write_text(f"import sys, pipeline_lib\nprint(pipeline_lib.__file__, hasattr(sys.modules[{PRELOADED!r}], 'wrong'))")
+    path = script(f"print(pipeline_lib.__file__, hasattr(sys.modules[{PRELOADED!r}], 'wrong'))")
     server = serve(PRELOADED, folder=tmp_path)
     assert server.answers(path, folder=tmp_path) == (0, f"{ROOT}/pipeline_lib/__init__.py False\n", "")
 
@@ -264,11 +274,10 @@ def test_a_job_that_is_asked_to_end_may_answer(server, script, tmp_path):
 )
 def test_a_fork_that_ends_before_it_has_said_a_word_is_no_danger(serve, script, tmp_path, end, status):
     (tmp_path / "deadly.py").write_text(f"import os\nos.register_at_fork(after_in_child=lambda: os.{end})\n")
-    server = serve("deadly", path=f"{ROOT}:{tmp_path}")
     kill = "os.kill = lambda *sent: print('sent', sent, flush=True) if sent[0] != os.getpid() else os.abort()\n"
-    path = script("print('in its own process')")
-    path.write_text(f"import os, sys\n{kill}import pipeline_lib\nprint('in its own process')")
-    _, out, err = server.answers(path)
+    (tmp_path / "sitecustomize.py").write_text(f"import os\nif 'JOB' in os.environ:\n    {kill}")
+    server = serve("deadly", path=f"{ROOT}:{tmp_path}")
+    _, out, err = server.answers(script("print('in its own process')"), JOB="1")
     assert (out, "has ended" in err) == ("", False)
     assert server.answers(script(""))[0] == status
 

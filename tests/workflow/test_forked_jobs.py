@@ -11,9 +11,12 @@ from pipeline_lib.prune.sweep import TIMES
 from tests.workflow.conftest import Project
 
 HOOK = """
-import os, sys
-note = lambda: open(os.environ["FORK_TEST_NOTES"], "a").write(f"{os.getppid()} {'torch' in sys.modules}\\n")
-os.register_at_fork(after_in_child=note)
+import atexit, os, sys
+note = lambda *words: print(*words, file=open(os.environ["FORK_TEST_NOTES"], "a"))
+os.register_at_fork(after_in_child=lambda: note(os.getppid(), 'torch' in sys.modules))
+if ".snakemake/scripts" in sys.argv[0]:
+    me = os.getpid()
+    atexit.register(lambda: os.getpid() == me and note("own", 'snakemake' in sys.modules))
 """
 pytestmark = pytest.mark.skipif(not forkserver.possible(), reason="this system cannot fork jobs")
 ALONE = "results/digits/sweeps/sliding_window/random.csv"
@@ -27,27 +30,29 @@ def fresh(tmp_path):
     return project
 
 
-def forks(project, *arguments: str) -> list[tuple[str, bool]]:
+def forks(project, *arguments: str, own: bool) -> list[tuple[str, bool]]:
+    """Return the server's number and whether it had PyTorch, for every fork; own: whether jobs' own processes import Snakemake."""
     notes = project.folder / "notes.txt"
     notes.touch()
     done = project.snakemake("--cores", "2", *arguments, FORK_TEST_NOTES=str(notes))
     assert done.returncode == 0, done.stdout
+    assert {*re.findall(r"own (\w+)", notes.read_text())} == {str(own)}
     return [(parent, said == "True") for parent, said in re.findall(r"(\d+) (\w+)", notes.read_text())]
 
 
 def test_every_script_is_a_fork_of_one_server(fresh):
-    found = forks(fresh, TARGET)
+    found = forks(fresh, TARGET, own=False)
     assert len(found) == 4  # the data set, two members of the ensemble, the score
     assert len({parent for parent, _ in found}) == 1
-    assert sum(imported for _, imported in found) >= 3  # all but the data set, which begins before PyTorch is there
+    assert sum(imported for _, imported in found) >= 3  # all but the data set, which may begin before PyTorch is there
 
 
 def test_for_a_single_job_nothing_is_imported_that_it_does_not_need(fresh):
-    assert forks(fresh, "data/digits/dataset.h5") == []
+    assert forks(fresh, "data/digits/dataset.h5", own=True) == []
 
 
 def test_without_hooks_every_job_is_a_process_of_its_own(fresh):
-    assert forks(fresh, "--no-hooks", TARGET) == []
+    assert forks(fresh, "--no-hooks", TARGET, own=True) == []
 
 
 def sweep_alone(project, *arguments: str) -> tuple[str, pd.DataFrame]:

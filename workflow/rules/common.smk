@@ -30,7 +30,6 @@ from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
 from pipeline_lib.prune import groups, sizes
 
-
 # the scripts of the rules find the library of this checkout, on this machine or on a cluster node
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [forkserver.EARLY, PROJECT, os.environ.get("PYTHONPATH")]))
 

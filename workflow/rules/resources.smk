@@ -98,19 +98,3 @@ def sweep_memory(wildcards, attempt):
 
 def sweep_minutes(wildcards, attempt):
     return sweep_demand(wildcards.dataset, wildcards.experiment, wildcards.metric).minutes(attempt)
-
-
-def lift_default_rate_limit():
-    """Take back Snakemake's default limit of 100 jobs a second, which no study comes near.
-
-    To keep to it, the scheduler looks for jobs again a second after every look, as long as any wait. The end of a job is one more
-    look, so that there are ever more of them: hundreds a second after hundreds of jobs. A limit that was asked for stays.
-    """
-    limit = workflow.scheduler.job_rate_limiter
-    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
-        workflow.scheduler.job_rate_limiter = None
-
-
-def places_for_helpers(jobs):
-    offered = {name: resource.value for name, resource in workflow.global_resources.items()}
-    return demand.places(DEVICE, workflow.cores, offered, max((job.threads for job in jobs), default=1))

@@ -1,0 +1,40 @@
+# What is done as a workflow begins.
+
+
+def lift_default_rate_limit():
+    """Switch off Snakemake's default limit of 100 jobs a second, which no study comes near.
+
+    To keep to it, the scheduler looks for jobs again a second after every look, as long as any wait. The end of a job is one more
+    look, so that there are ever more of them: hundreds a second after hundreds of jobs. Without queues as inputs, nothing but the
+    end of a job changes what can begin. A limit other than the default was asked for, and stays.
+    """
+    limit = getattr(workflow.scheduler, "job_rate_limiter", None)
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
+def places_for_helpers(jobs):
+    offered = {name: resource.value for name, resource in workflow.global_resources.items()}
+    return demand.places(DEVICE, workflow.cores, offered, max((job.threads for job in jobs), default=1))
+
+
+def start_server_for_jobs():
+    """Importing PyTorch takes longer than many a job of digits; for very few jobs, importing all for all takes longer still, unless
+    one is a sweep, which idle cores can help.
+    """
+    jobs = list(workflow.dag.needrun_jobs())
+    places = places_for_helpers(jobs)
+    if len(jobs) > 3 or (places > 1 and any(job.rule.name == "sweep" for job in jobs)):
+        forkserver.start(*IMPORTED_BY_JOBS, places=places)
+
+
+onstart:
+    lift_default_rate_limit()
+    if workflow.is_main_process and workflow.local_exec:
+        start_server_for_jobs()
+
+
+# what was kept in case this workflow would not see its jobs end
+onsuccess:
+    for kept in Path("results").glob("*/*/.*.finished"):
+        kept.unlink(missing_ok=True)
