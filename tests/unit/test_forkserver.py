@@ -170,6 +170,15 @@ def test_a_script_is_handed_over_before_its_first_line(greeted, script):
     assert looked_in[:2] == [str(path.parent), str(ROOT)]
 
 
+def test_what_users_customise_is_there_too(greeted, script, tmp_path):
+    (tmp_path / "other/sitecustomize.py").write_text("import site\nsite.ENABLE_USER_SITE = True\n")
+    (tmp_path / "other/usercustomize.py").write_text(GREETER)
+    path = script(SAY_WHERE)
+    for address, forked in ((greeted.address, True), ("nowhere", False)):
+        *_, preloaded, greeting = said_where(greeted.answers(path, **{forkserver.ADDRESS: address}))
+        assert (preloaded, greeting) == (forked, "hello")
+
+
 @pytest.mark.parametrize("why", ["not of a rule", "without the library"])
 def test_other_scripts_run_in_their_own_process(greeted, script, tmp_path, why):
     path = script(SAY_WHERE) if why == "without the library" else tmp_path / "job.py"
