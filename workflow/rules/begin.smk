@@ -19,8 +19,10 @@ def places_for_helpers(jobs):
 
 
 def start_server_for_jobs():
-    """Importing PyTorch takes longer than many a job of digits; for very few jobs, importing all for all takes longer still, unless
-    one is a sweep, which idle cores can help.
+    """Start the process that jobs are forked from, where it pays.
+
+    Importing PyTorch takes longer than many a job of digits. For very few jobs, importing all for all takes longer still, unless one
+    is a sweep, which idle cores can help.
     """
     jobs = list(workflow.dag.needrun_jobs())
     places = places_for_helpers(jobs)

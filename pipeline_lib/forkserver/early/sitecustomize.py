@@ -7,6 +7,7 @@ Any Python that the workflow starts finds this file, so it says nothing that an 
 import os
 import sys
 
+ADDRESS = "PIPELINE_FORKSERVER"  # as in pipeline_lib.forkserver.protocol, which most who come here need not import
 OF_SNAKEMAKE = os.path.join(".snakemake", "scripts")
 
 
@@ -43,7 +44,7 @@ def _of_a_rule(script):
 
 
 _run_the_next()
-if sys.version_info >= (3, 11) and "PIPELINE_FORKSERVER" in os.environ and _of_a_rule(sys.argv[0]):
+if sys.version_info >= (3, 11) and ADDRESS in os.environ and _of_a_rule(sys.argv[0]):
     _run_the_users()
     from pipeline_lib import forkserver
 
