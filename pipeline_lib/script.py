@@ -51,12 +51,12 @@ def run(job: dict) -> None:
         sys.modules["numpy"].random.seed()
     if "torch" in sys.modules:
         sys.modules["torch"].default_generator.seed()
-    _leave_to_the_other()
+    _disown_finalizers()
     sys.stdout.reconfigure(line_buffering=os.isatty(1))
     main = types.ModuleType("__main__")
     main.__file__ = sys.argv[0]
     sys.modules["__main__"] = main
-    status, by_signal = 1, None
+    status = 1
     try:
         with open(sys.argv[0], "rb") as file:
             code = compile(file.read(), sys.argv[0], "exec", dont_inherit=True)
@@ -67,13 +67,13 @@ def run(job: dict) -> None:
     except BaseException as error:
         own = error.__traceback__.tb_next  # the frames of the script only
         sys.excepthook(type(error), error.with_traceback(own), own)
-        by_signal = signal.SIGINT if isinstance(error, KeyboardInterrupt) else None
+        status = -signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
     finally:
-        end(status, by_signal, main.__dict__)
+        end(status, main.__dict__)
 
 
-def _leave_to_the_other() -> None:
-    """Do not take down at the end what libraries have set up before: PyTorch would take back each of its operators, in 25 ms."""
+def _disown_finalizers() -> None:
+    """Leave undone what libraries imported before want at the end: PyTorch would take back each of its operators, in 25 ms."""
     for finalizer in list(weakref.finalize._registry):
         finalizer.atexit = False
 
@@ -88,18 +88,18 @@ def _status(code: object) -> int:
     return 1
 
 
-def end(status: int, by_signal: int | None, names: dict | None = None) -> None:
+def end(status: int, names: dict | None = None) -> None:
     """End as Python ends a process, but for taking down the libraries, which takes a quarter of a second.
 
     Args:
-        status: to end with.
-        by_signal: ends by this signal instead.
-        names: what the script has named, which is dropped.
+        status: the exit status, or the negative number of a signal.
+        names: what the script has named, which is dropped; None: no script has run.
     """
     try:
         threading._shutdown()  # waits for the threads of the script
         atexit._run_exitfuncs()
-        _drop(names or {})
+        if names:
+            _drop(names)
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             if stream and not stream.closed:
                 try:
@@ -107,8 +107,8 @@ def end(status: int, by_signal: int | None, names: dict | None = None) -> None:
                 except OSError as error:
                     print(f"{stream.name}: {error}", file=sys.__stderr__)
                     status = status or FULL
-        if by_signal:
-            _die(by_signal)
+        if status < 0:
+            _die(-status)
     finally:
         os._exit(status)
 

@@ -74,13 +74,13 @@ def start(*libraries: str, places: int = 0) -> None:
 def hand_over() -> None:
     """Let the server run the script of this process, and end as it ends; return where this process has to run it itself."""
     address = os.environ.pop(ADDRESS, None)
-    if not address or sys.orig_argv[1:] != sys.argv:  # a module, a command, a child of multiprocessing
+    if not address or sys.orig_argv[1:] != sys.argv:  # Python has options that a fork does not know
         return
     interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker is interrupted too, and ends in its own way
     status = _forked(address)
     signal.signal(signal.SIGINT, interrupted)
     if status is not None:
-        script.end(max(0, status), by_signal=-status if status < 0 else None)
+        script.end(status)
 
 
 def _forked(address: str) -> int | None:

@@ -192,7 +192,6 @@ def test_other_scripts_run_in_their_own_process(greeted, script, tmp_path, why):
 def test_modules_are_looked_for_where_a_process_of_its_own_would(serve, script, tmp_path, linked, safe):
     path, surroundings = script(SAY_WHERE), {"PYTHONSAFEPATH": "1"} if safe else {}
     if linked:
-        (tmp_path / "elsewhere").symlink_to(tmp_path / ".snakemake")
         (tmp_path / "study").mkdir()
         (tmp_path / "study/.snakemake").symlink_to(tmp_path / ".snakemake")
         path = tmp_path / "study/.snakemake/scripts/job.py"

@@ -1,4 +1,11 @@
-# What is done as a workflow begins.
+# What is done as a workflow begins, and when it has ended well.
+
+# in the order in which a study needs them; what is trained on a GPU is made of torchvision's parts
+IMPORTED_BY_JOBS = (
+    *("snakemake.script", "h5py", "pipeline_lib.config", "torch"),
+    *(["torchvision.models.resnet"] if DEVICE == "gpu" else []),
+    *("pandas", "matplotlib.pyplot", "scipy.stats"),
+)
 
 
 def lift_default_rate_limit():

@@ -89,13 +89,6 @@ resource_scopes:
 
 DEVICE = "gpu" if gpu_expected(study.device) else "cpu"
 
-# in the order in which a study needs them; what is trained on a GPU is made of torchvision's parts
-IMPORTED_BY_JOBS = (
-    *("snakemake.script", "h5py", "pipeline_lib.config", "torch"),
-    *(["torchvision.models.resnet"] if DEVICE == "gpu" else []),
-    *("pandas", "matplotlib.pyplot", "scipy.stats"),
-)
-
 
 def gpu_wanted(wildcards):
     return int(DEVICE == "gpu")
