@@ -20,6 +20,17 @@ def lift_default_rate_limit():
         workflow.scheduler.job_rate_limiter = None
 
 
+def keep_settings_for_jobs():
+    """Write this workflow's settings where the jobs that it submits find them, under a name made from their content."""
+    path = Path(f".snakemake/configs/{fingerprint.value(config)}.json")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(config, sort_keys=True))
+        part.replace(path)
+    os.environ[SUBMITTED] = str(path.resolve())
+
+
 def places_for_helpers(jobs):
     offered = {name: resource.value for name, resource in workflow.global_resources.items()}
     return demand.places(DEVICE, workflow.cores, offered, max((job.threads for job in jobs), default=1))
@@ -39,8 +50,8 @@ def start_server_for_jobs():
 
 onstart:
     lift_default_rate_limit()
-    if workflow.is_main_process and workflow.local_exec:
-        start_server_for_jobs()
+    if workflow.is_main_process:
+        start_server_for_jobs() if workflow.local_exec else keep_settings_for_jobs()
 
 
 # what was kept in case this workflow would not see its jobs end

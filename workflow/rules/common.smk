@@ -46,18 +46,6 @@ def refused_in_words():
 SUBMITTED = "PIPELINE_SUBMITTED_CONFIG"  # tells a job on a cluster where the settings lie that it was submitted with
 
 
-def keep_for_jobs(settings):
-    """Write the settings where this workflow's jobs find them, under a name made from their content."""
-    text = json.dumps(settings, sort_keys=True)
-    path = Path(f".snakemake/configs/{fingerprint.value(settings)}.json")
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(text)
-        part.replace(path)
-    os.environ[SUBMITTED] = str(path.resolve())
-
-
 # A job reads the Snakefile again when it starts, which may be days after its submission: what it computes must be what the
 # workflow that submitted it asked for, and wrote down, whatever config.yaml says by then.
 if workflow.remote_exec and SUBMITTED in os.environ:
@@ -67,9 +55,6 @@ if workflow.remote_exec and SUBMITTED in os.environ:
 
 with refused_in_words():
     study = parse_study(config)
-
-if workflow.is_main_process and not workflow.dryrun:
-    keep_for_jobs(config)
 
 
 wildcard_constraints:
