@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib import storage
-from pipeline_lib.analyse.statistics import share_interval, values_at
-from pipeline_lib.analyse.sweeps import BASELINES, VARIANT
+from pipeline_lib.analyse.statistics import NO_INTERVAL, share_interval, values_at
+from pipeline_lib.analyse.sweeps import BASELINES, VARIANT, class_counts, classes_kept, gained
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.prune.store import CLOCKED
 
@@ -39,6 +39,7 @@ FOLDERS = {
 PRICES = tuple(f"{made.source}_{unit}" for made in FOLDERS.values() if made.source for unit in ("seconds", "flops"))
 COLUMNS = (
     *("metric", "balanced", "budget", "point", "kept_share", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"),
+    *("over_full_mean", "over_full_low", "over_full_high", "classes_missing"),
     *("training_seconds", "training_flops", "scoring_seconds", "scoring_flops", "total_seconds", "total_flops"),
     *("relative_cost", "trainings_to_break_even", *PRICES),
 )
@@ -52,7 +53,11 @@ TERA = 1e12
 
 
 def price(
-    paths: Iterable[str | Path], seeds: int | None = None, epochs: int | None = None, whole_gradient: bool = False
+    paths: Iterable[str | Path],
+    seeds: int | None = None,
+    epochs: int | None = None,
+    passes: int | None = None,
+    whole_gradient: bool = False,
 ) -> dict[str, float]:
     """Return what a metric's scores would have taken alone: `PRICES`, 0 for sources that it does not use.
 
@@ -60,6 +65,7 @@ def price(
         paths: files of an ensemble, or of features and of a clustering.
         seeds: the members of an ensemble that it reads; None: all.
         epochs: after which an ensemble could have ended; None: it needs all. What was trained and recorded later is not counted.
+        passes: over the examples that it reads of an ensemble; None: one after each of these epochs. The others are not counted.
         whole_gradient: whether it reads the norm of the whole gradient, which no other metric needs.
 
     Returns:
@@ -72,19 +78,20 @@ def price(
     for path in map(Path, list(paths)[:seeds]):
         made = FOLDERS[path.parent.name]
         with storage.open_h5(path, made.rule) as file:
-            trained, passes = (1, 1) if epochs is None else _until(epochs, len(file["logits"]))
+            trained, read = _needed(len(file["logits"]), epochs, passes) if made.source == "ensemble" else (1, 1)
             for unit in ("seconds", "flops"):
-                spent = trained * file.attrs[unit] + passes * file.attrs.get(f"recording_{unit}", 0)
+                spent = trained * file.attrs[unit] + read * file.attrs.get(f"recording_{unit}", 0)
                 if whole_gradient:
                     spent += file.attrs[f"grand_full_{unit}"] / len(file["grand_full_epochs"])
                 prices[f"{made.source}_{unit}"] += float(spent)
     return prices
 
 
-def _until(epochs: int, recorded: int) -> tuple[float, float]:
-    """Return the share of the training, and of the passes that record (one is before it), that end after so many epochs."""
-    done = min(epochs, recorded)
-    return done / recorded, (done + 1) / (recorded + 1)
+def _needed(recorded: int, epochs: int | None, passes: int | None) -> tuple[float, float]:
+    """Return the shares of a training, and of the passes that record (one is before it), that a metric needs."""
+    done = recorded if epochs is None else min(epochs, recorded)
+    read = max(1, done) if passes is None else passes
+    return done / recorded, read / (recorded + 1)
 
 
 def accounts(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -155,12 +162,12 @@ def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFra
 
     Returns:
         One row per metric, balanced, budget and point with `COLUMNS`. Accuracies are shares with 95% t-intervals over the
-        runs; seconds and floating-point operations are means of one training, those of scoring sums over the sources, which
-        stand at the end one by one. Seconds are wall-clock time, so whatever else the machine did is in them; compare metrics
-        by operations, which are the same on every machine. `relative_cost` is `total_flops` in
-        units of one training on all data. `trainings_to_break_even` is how many trainings on the subset must share the
-        scoring until they cost, together with it, as much arithmetic as the same number on all data; inf if the subset is
-        not cheaper to train on (equal steps, all data).
+        runs; `over_full` is the accuracy less that of all data, paired by seed; `classes_missing` as in a sweep's table. Seconds
+        and floating-point operations are means of one training, those of scoring sums over the sources, which stand at the end one
+        by one. Seconds are wall-clock time, so whatever else the machine did is in them; compare metrics by operations, which are
+        the same on every machine. `relative_cost` is `total_flops` in units of one training on all data.
+        `trainings_to_break_even` is how many trainings on the subset must share the scoring until they cost, together with it, as
+        much arithmetic as the same number on all data; inf if the subset is not cheaper to train on (equal steps, all data).
 
     Raises:
         PipelineError: there are no trainings on all data, or the cost of a metric is not known.
@@ -171,7 +178,8 @@ def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFra
     unknown = [metric for metric in sweeps if metric not in BASELINES and metric not in prices.index]
     if unknown:
         raise PipelineError(f"cost ledger: no cost of scoring is given for {one_of(unknown)}; known: {one_of(prices.index)}")
-    full_flops, examples = values_at(sweeps["full"], value="flops").mean(), sweeps["full"]["kept"].max()
+    full = sweeps["full"]
+    full_flops, examples, sizes = values_at(full, value="flops").mean(), full["kept"].max(), class_counts(full).max()
     rows = []
     for metric, sweep in sweeps.items():
         sources = pd.Series(0.0, index=PRICES) if metric in BASELINES else prices.loc[metric]
@@ -181,6 +189,7 @@ def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFra
             total_flops, saved = training_flops + scoring_flops, full_flops - training_flops
             rows.append(
                 (metric, *variant, runs["kept"].mean() / examples, len(runs), *share_interval(runs["accuracy"].to_numpy()))
+                + (*(NO_INTERVAL if metric == "full" else gained(runs, full, "accuracy")), classes_kept(runs, sizes)[0])
                 + (training_seconds, training_flops, scoring_seconds, scoring_flops)
                 + (training_seconds + scoring_seconds, total_flops)
                 + (total_flops / full_flops, scoring_flops / saved if saved > 0 else np.inf, *sources)

@@ -95,9 +95,9 @@ def best_of(questions: Mapping[str, tuple[Pairs, float]]) -> list[Part]:
     return max(candidates, key=_standing)
 
 
-def _standing(parts: Sequence[Part]) -> tuple[int, float]:
-    """Order candidates by their weakest verdict, then by how far they are above their limits."""
-    return min(STRENGTH.index(one.verdict) for one in parts), min(one.difference - one.limit for one in parts)
+def _standing(parts: Sequence[Part]) -> tuple[list[int], float]:
+    """Order candidates by their verdicts, the weakest first, then by how far they are above their limits."""
+    return sorted(STRENGTH.index(one.verdict) for one in parts), min(one.difference - one.limit for one in parts)
 
 
 def smallest(pairs: Pairs, what: str, limit: float = 0.0) -> Part:

@@ -8,6 +8,7 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 NO_INTERVAL = (np.nan, np.nan, np.nan)  # mean and both ends, where there is nothing to tell or to compare with
+EQUAL = 1e-9  # accuracies that are nearer are the same, to the image
 DECIMALS = 9  # points of a sweep that agree so far are the same share: 0.1 * 3 and 0.3
 
 
@@ -15,12 +16,13 @@ def mean_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> tuple[f
     """Return (mean, low, high): the mean and its two-sided 95% interval by Student's t.
 
     Args:
-        values: (n,) one number per run. With a single run there is no interval: low and high are NaN.
+        values: (n,) one number per run. There is no interval (low and high are NaN) with a single run, nor where all agree: a few
+            accuracies on some hundred images do by chance, and an interval of no width would decide whatever is asked.
         confidence: instead of 95%, for several comparisons at once.
     """
     values = np.asarray(values, dtype=np.float64)
     mean = float(values.mean())
-    if len(values) < 2:
+    if len(values) < 2 or np.ptp(values) < EQUAL:
         return mean, float("nan"), float("nan")
     half = stats.t.ppf(0.5 + confidence / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return mean, mean - float(half), mean + float(half)
@@ -62,7 +64,8 @@ def paired_difference(a: pd.Series, b: pd.Series, confidence: float = CONFIDENCE
         confidence: instead of 95%, for several comparisons at once.
 
     Returns:
-        NaN where nothing can be said: all three without a common seed, low and high with a single one.
+        NaN where nothing can be said: all three without a common seed, low and high with a single one, or where all differences
+        are equal.
     """
     difference = (a - b).dropna()
     if difference.empty:
@@ -86,14 +89,15 @@ def simultaneous_differences(pairs: Mapping[str, tuple[pd.Series, pd.Series]]) -
     Returns:
         One row per metric: `difference` (its mean), `low`, `high` (95% for all together: Student's t at 1 - 5% / metrics) and
         `runs` (seeds that both columns have). NaN where nothing can be said: all three without a common seed, the ends if no
-        metric has two.
+        metric has two, or all have the same difference for every seed.
     """
     differences = {metric: (a - b).dropna() for metric, (a, b) in pairs.items()}
     freedom = sum(max(0, len(values) - 1) for values in differences.values())
     half = np.nan
     if freedom:
         squares = sum(((values - values.mean()) ** 2).sum() for values in differences.values())
-        half = stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / len(pairs), freedom) * np.sqrt(squares / freedom)
+        deviation = np.sqrt(squares / freedom)
+        half = stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / len(pairs), freedom) * deviation if deviation > EQUAL else np.nan
     rows = {}
     for metric, values in differences.items():
         mean, reach = (values.mean(), half / np.sqrt(len(values))) if len(values) else (np.nan, np.nan)

@@ -42,7 +42,7 @@ def summarise(sweeps: dict[str, pd.DataFrame], examples: int) -> pd.DataFrame:
             gain = gained(group, reference, "accuracy")
             accuracy = share_interval(group["accuracy"].to_numpy())
             share = group["kept"].iloc[0] / examples
-            rows.append((metric, balanced, budget, point, share, len(group), *accuracy, *gain, *_classes(group, sizes)))
+            rows.append((metric, balanced, budget, point, share, len(group), *accuracy, *gain, *classes_kept(group, sizes)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -73,8 +73,13 @@ def class_counts(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.filter(regex="^kept_")
 
 
-def _classes(runs: pd.DataFrame, sizes: pd.Series | None) -> tuple[int, float, float]:
-    """Return (largest number of classes missing in a run, smallest and largest share kept of a class)."""
+def classes_kept(runs: pd.DataFrame, sizes: pd.Series | None) -> tuple[int, float, float]:
+    """Return (largest number of classes missing in a run, smallest and largest share kept of a class).
+
+    Args:
+        runs: of one point.
+        sizes: of the classes, as `class_counts` names them; None: not known, the shares are NaN.
+    """
     counts = class_counts(runs)
     if sizes is None:
         return int((counts == 0).sum(axis=1).max()), np.nan, np.nan

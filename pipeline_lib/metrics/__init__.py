@@ -10,6 +10,8 @@ A metric file holds its definition as a docstring, the constants below and one p
     EPOCHS   (optional) the fewest epochs that it can work with; without it, untrained networks will do
     RECORDED (optional) why it is not there after every epoch: "end" (recorded at the end alone), "grand_full" (when the section of
              that name in the ensemble says)
+    PASSES   (optional) how many of the recorded passes over the examples it reads; without it, one where it takes an `epoch`, else
+             one after every epoch
     CHECKS   (optional) parameter -> function that raises ValueError for a value it cannot take
 
 A function `caveat(**parameters)` may return a sentence that must stand beside such scores, or "".
@@ -107,6 +109,11 @@ def last_epoch(values: dict[str, Any]) -> int | None:
     ends = [max(asked)] if asked and all(isinstance(epoch, int) for epoch in asked) else []
     ends += [values["until"]] if values.get("until") is not None else []
     return min(ends, default=None)
+
+
+def passes(name: str, values: dict[str, Any]) -> int | None:
+    """Return how many of an ensemble's recorded passes a metric with these parameters reads; None: one after every epoch."""
+    return getattr(load(name), "PASSES", 1 if "epoch" in values else None)
 
 
 def recorded(name: str) -> str:

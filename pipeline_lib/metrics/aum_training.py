@@ -14,6 +14,7 @@ NEEDS = "dynamics"
 EPOCHS = 1
 FORMULA = "minus the mean over seeds and epochs of (logit of the label - largest other logit), of the augmented image in training"
 RANGE = "any number; above 0: another class leads on average"
+PASSES = 0  # what it reads is recorded while the examples are trained on
 
 
 def score(dynamics) -> np.ndarray:

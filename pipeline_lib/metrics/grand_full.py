@@ -14,6 +14,7 @@ from pipeline_lib.metrics import grand
 NEEDS = "dynamics"
 FORMULA = "mean over seeds of the norm of the gradient of the cross-entropy in all chosen layers, at the epoch"
 RANGE = "0 upwards"
+PASSES = 0  # the passes with gradients are its own
 CHECKS = grand.CHECKS
 RECORDED = "grand_full"
 

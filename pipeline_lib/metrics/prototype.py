@@ -12,6 +12,7 @@ import numpy as np
 NEEDS = "dynamics"
 FORMULA = "mean over seeds of the Euclidean distance of the final features to their mean over the examples of the same label"
 RANGE = "0 upwards"
+PASSES = 1
 RECORDED = "end"
 
 

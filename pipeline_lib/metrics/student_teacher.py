@@ -19,6 +19,7 @@ from pipeline_lib.metrics.loss import mean_loss
 NEEDS = "dynamics"
 FORMULA = "mean over seeds of (cross-entropy at the early epoch - cross-entropy at the late epoch)"
 RANGE = "any number; below 0: the training made it worse"
+PASSES = 2
 CHECKS = {"early": check_epoch, "late": check_epoch}
 
 

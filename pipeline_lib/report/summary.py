@@ -82,28 +82,26 @@ def mislabelled(ranking: pd.DataFrame, wrong: np.ndarray | None) -> str:
 def break_even(tables: Tables) -> str | None:
     """Say when pruning pays: the choice that pays first of those that lose almost nothing.
 
-    Almost nothing: the interval of the pruned accuracy ends at most `ALMOST` below the mean of all data. That is stricter than
-    the paired difference, which the table does not have.
+    Almost nothing: the interval of the difference to all data, paired by seed, ends at most `ALMOST` below 0. Where there is none
+    (single trainings, or equal ones), the difference itself.
     """
     if "cost" not in tables:
         return None
     table = tables["cost"]
-    floor = table.loc[table["metric"] == "full", "accuracy_mean"].iloc[0] - ALMOST
     pruned = table[~table["metric"].isin(BASELINES)]
-    sure = pruned["accuracy_low"].fillna(pruned["accuracy_mean"]) >= floor
+    sure = pruned["over_full_low"].fillna(pruned["over_full_mean"]) >= -ALMOST
+    lossless = f"{sure.sum() or 'None'} of {len(pruned)} choices surely {'lose' if sure.sum() > 1 else 'loses'} less than a point"
+    rule = "by the difference to all data" if pruned["over_full_low"].isna().all() else "by the 95% interval, paired by seed"
     paying = pruned[sure & np.isfinite(pruned["trainings_to_break_even"])]
-    single = pruned["accuracy_low"].isna().all()
-    what = "test accuracy of a single training" if single else "the 95% interval of the test accuracy"
-    rule = f"{what} not below {_percent(floor, 1)}, one point less than the mean of all data"
     if paying.empty:
-        return f"No pruned training of {len(pruned)} choices saves anything and surely loses less than a point ({rule})."
+        return f"{lossless} ({rule}){', and none of these saves anything' if sure.any() else ''}."
     best = paying.loc[paying["trainings_to_break_even"].idxmin()]
     trainings = math.ceil(best["trainings_to_break_even"])
     saves = f"as soon as {trainings:,} trainings share its scoring" if trainings > 1 else "from the first training on"
     return (
-        f"Leaving out {_percent(best['point'], 0)} by {best['metric']}{_variant(best)} loses less than a point ({rule}) and saves "
-        f"{saves}. One training, scoring included, takes {best['relative_cost']:.2g} times the arithmetic of one on all data. It "
-        f"is the first of {len(pruned)} choices to pay, and the best of many looks better than it is."
+        f"{lossless} ({rule}). The first of them to pay is leaving out {_percent(best['point'], 0)} by {best['metric']}"
+        f"{_variant(best)}: it saves {saves}. One training, scoring included, takes {best['relative_cost']:.2g} times the "
+        f"arithmetic of one on all data. It is the best of {sure.sum()}, and the best of many looks better than it is."
     )
 
 

@@ -25,6 +25,12 @@ def test_a_single_run_has_no_interval():
     assert np.isnan([low, high]).all()
 
 
+def test_runs_that_agree_have_no_interval_that_would_decide_everything():
+    mean, low, high = mean_interval(np.array([0.1 + 0.2, 0.3, 0.3]))
+    assert mean == pytest.approx(0.3)
+    assert np.isnan([low, high]).all()
+
+
 def test_an_interval_of_accuracies_stays_within_0_and_1():
     mean, low, high = share_interval(np.array([0.97, 0.99, 1.0]))
     assert high == 1

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline_lib import storage
 from pipeline_lib.analyse.cost import COLUMNS, PRICES, SPEED_COLUMNS, accounts, ledger, price, runs_of, speeds
-from pipeline_lib.analyse.statistics import share_interval
+from pipeline_lib.analyse.statistics import mean_interval, share_interval
 from pipeline_lib.errors import PipelineError
 from tests.unit.sweep_tables import FULL_FLOPS, FULL_SECONDS, full, sweep
 
@@ -42,6 +42,8 @@ def test_by_hand():
     assert (half["training_seconds"], half["training_flops"]) == (FULL_SECONDS / 2, FULL_FLOPS / 2)
     assert (half["total_seconds"], half["total_flops"]) == (35, 4.5 * FULL_FLOPS)
     assert half["relative_cost"] == 4.5
+    differences = [half[f"over_full_{end}"] for end in ("mean", "low", "high")]
+    assert differences == pytest.approx(mean_interval([-0.1, -0.02])), "0.8 and 0.9 less 0.9 and 0.92"
     assert half["trainings_to_break_even"] == 8  # each saves half a training, the scoring cost four
 
 
@@ -57,12 +59,13 @@ def test_the_scoring_is_the_sum_of_its_sources_which_stand_beside_it():
 def test_prices_are_told_by_source_and_hold_the_recording(tmp_path):
     ensemble = [tmp_path / "dynamics" / f"seed{seed}.h5" for seed in range(2)]
     for path in ensemble:
-        storage.write_h5(path, {}, {"seconds": 1.0, "flops": 10.0, "recording_seconds": 0.5, "recording_flops": 5.0})
+        spent = {"seconds": 1.0, "flops": 10.0, "recording_seconds": 0.5, "recording_flops": 5.0}
+        storage.write_h5(path, {"logits": np.zeros((4, 2, 2))}, spent)
     features, clusters = tmp_path / "features" / "swav.h5", tmp_path / "clusters" / "prototypes-5.h5"
     storage.write_h5(features, {}, {"seconds": 7.0, "flops": 70.0})
     storage.write_h5(clusters, {}, {"seconds": 0.1, "flops": 2.0})
     nothing = dict.fromkeys(PRICES, 0.0)
-    assert price(ensemble) == nothing | {"ensemble_seconds": 3, "ensemble_flops": 30}
+    assert price(ensemble) == nothing | {"ensemble_seconds": 2.8, "ensemble_flops": 28}, "four of five passes; none untrained"
     used = {"features_seconds": 7, "features_flops": 70, "clusters_seconds": 0.1, "clusters_flops": 2}
     assert price([features, clusters]) == nothing | used
     assert price([]) == nothing
@@ -74,12 +77,15 @@ def test_a_metric_pays_for_what_it_reads_of_the_ensemble_alone(tmp_path):
     whole = {"grand_full_seconds": 6.0, "grand_full_flops": 60.0}
     for path in ensemble:
         storage.write_h5(path, {"logits": np.zeros((4, 2, 2)), "grand_full_epochs": np.arange(3)}, spent | whole)
-    assert price(ensemble)["ensemble_flops"] == 3 * 50
-    assert price(ensemble, seeds=2)["ensemble_flops"] == 2 * 50
-    assert price(ensemble, epochs=2)["ensemble_flops"] == 3 * (20 + 6), "half of the epochs, three of five passes"
+    assert price(ensemble)["ensemble_flops"] == 3 * 48, "four of five passes: nobody looks at the untrained networks"
+    assert price(ensemble, seeds=2)["ensemble_flops"] == 2 * 48
+    assert price(ensemble, epochs=2)["ensemble_flops"] == 3 * (20 + 4), "half of the epochs, two passes"
     assert price(ensemble, epochs=0)["ensemble_flops"] == 3 * 2, "untrained networks: one pass"
-    assert price(ensemble, epochs=9)["ensemble_flops"] == 3 * 50
-    assert price(ensemble, whole_gradient=True)["ensemble_seconds"] == 3 * (5 + 2), "at one of the three epochs"
+    assert price(ensemble, epochs=9)["ensemble_flops"] == 3 * 48
+    assert price(ensemble, passes=1)["ensemble_flops"] == 3 * 42, "the last epoch alone"
+    assert price(ensemble, epochs=2, passes=1)["ensemble_flops"] == 3 * (20 + 2)
+    whole = price(ensemble, passes=0, whole_gradient=True)
+    assert whole["ensemble_seconds"] == 3 * (4 + 2), "its own passes, at one of the three epochs"
 
 
 def test_at_break_even_both_ways_cost_the_same():

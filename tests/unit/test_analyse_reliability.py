@@ -55,19 +55,6 @@ def test_the_mean_is_over_splits_and_the_range_is_theirs():
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(each, [0.025, 0.975])))
 
 
-def test_a_spread_has_one_degree_of_freedom_less_than_seeds():
-    rng = np.random.default_rng(0)
-    spread = np.exp(rng.normal(0, 0.5, EXAMPLES))
-    one, other = (rng.normal(size=(10, EXAMPLES)) * spread for _ in range(2))
-    found, plain = (
-        split_half(lambda chosen: one[list(chosen)].std(axis=0, ddof=1), 10, 20, np.random.default_rng(0), fewest).full
-        for fewest in (2, 1)
-    )
-    agreement = stats.spearmanr(one.std(axis=0, ddof=1), other.std(axis=0, ddof=1)).statistic
-    assert plain < found < agreement
-    assert found == pytest.approx(agreement, abs=0.03)
-
-
 @pytest.mark.parametrize(("seeds", "longer"), [(4, 2), (5, 2.5)])  # of five seeds a half has two
 def test_the_step_up_by_hand(seeds, longer):
     found = split_half(ensemble(seeds, 1.5), seeds, 20, np.random.default_rng(0))

@@ -61,7 +61,8 @@ def test_intervals_and_differences_by_hand():
     assert row["test_mean"] == pytest.approx(0.95)
     assert row["test_low"] == pytest.approx(0.95 - T95 * 0.05)
     assert row["test_high"] == 1, "no share is above 1"
-    assert (row["test_cat_mean"], row["test_cat_low"], row["test_cat_high"]) == (1, 1, 1)
+    assert row["test_cat_mean"] == 1
+    assert np.isnan([row["test_cat_low"], row["test_cat_high"]]).all(), "both runs are right about every cat"
     assert row["test_accuracy_mean"] == pytest.approx((3 + 0.9) / 4)
     gain = table(rate=RATES).loc[("rate", 0.01)]
     # against the recipe's own .1: -.35 and -.45

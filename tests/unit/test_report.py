@@ -338,33 +338,42 @@ def test_a_variant_of_the_rule_is_named():
 
 def test_pruning_pays_where_surely_less_than_a_point_is_lost():
     table = reports.cost()
-    table.loc[table["metric"] == "flip", "accuracy_low"] = 0.921  # el2n's .90 is below .92
+    table.loc[table["metric"] == "flip", "over_full_low"] = -0.009  # el2n may lose three points
     said = summary.break_even({"cost": table})
-    assert "Leaving out 10% by flip loses less than a point" in said
-    assert "95% interval of the test accuracy not below 92.0%, one point less than the mean of all data" in said
-    assert "as soon as 30 trainings share its scoring" in said
+    assert said.startswith("1 of 3 choices surely loses less than a point (by the 95% interval, paired by seed).")
+    assert "The first of them to pay is leaving out 10% by flip: it saves as soon as 30 trainings share its scoring" in said
     assert "takes 3.5 times" in said
-    assert "the first of 3 choices to pay, and the best of many looks better than it is" in said
+    assert "the best of 1," in said
+
+
+def test_choices_that_pay_earlier_but_may_lose_more_are_not_counted():
+    table = reports.cost()
+    sure = (table["metric"] == "flip") | (table["point"] == 0.1)
+    table.loc[sure, "over_full_low"] = -0.009
+    said = summary.break_even({"cost": table})
+    assert "2 of 3 choices surely lose less than a point" in said
+    assert "leaving out 10% by el2n: it saves as soon as 13 trainings" in said, "20% by el2n would pay after seven"
 
 
 def test_pruning_whose_interval_reaches_below_is_not_praised():
-    # el2n's mean is one point below all data, its interval reaches three points below
-    assert "No pruned training of 3 choices" in summary.break_even({"cost": reports.cost()})
+    assert summary.break_even({"cost": reports.cost()}).startswith("None of 3 choices surely loses less than a point (")
 
 
 def test_single_trainings_show_no_interval_of_what_pruning_loses():
-    said = summary.break_even({"cost": reports.cost().assign(accuracy_low=np.nan, accuracy_high=np.nan)})
-    assert "Leaving out 10% by el2n loses less than a point (test accuracy of a single training not below 92.0%" in said
+    said = summary.break_even({"cost": reports.cost().assign(over_full_low=np.nan, over_full_high=np.nan)})
+    assert "2 of 3 choices surely lose less than a point (by the difference to all data)." in said
+    assert "leaving out 10% by el2n" in said
     assert "interval" not in said
 
 
 def test_pruning_that_never_gets_cheaper_is_not_praised():
-    assert "No pruned training" in summary.break_even({"cost": reports.cost().assign(trainings_to_break_even=np.inf)})
+    table = reports.cost().assign(trainings_to_break_even=np.inf, over_full_low=-0.005)
+    assert "none of these saves anything" in summary.break_even({"cost": table})
 
 
 def test_pruning_may_pay_at_once():
-    table = reports.cost().assign(trainings_to_break_even=0.4, accuracy_low=0.93)
-    assert "saves from the first training on" in summary.break_even({"cost": table})
+    table = reports.cost().assign(trainings_to_break_even=0.4, over_full_low=-0.005)
+    assert "it saves from the first training on" in summary.break_even({"cost": table})
 
 
 def test_doubted_labels_are_counted_against_what_is_known():

@@ -23,9 +23,13 @@ def scoring_uses(dataset, experiment):
 def score_uses(metric):
     if needs(metric) != "dynamics":
         return {}
-    parameters = score_settings(metric)["parameters"]
-    whole = metric_files.recorded(score_settings(metric)["function"]) == "grand_full"
-    return {"seeds": parameters.get("seeds"), "epochs": metric_files.last_epoch(parameters), "whole_gradient": whole}
+    function, parameters = score_settings(metric).values()
+    return {
+        "seeds": parameters.get("seeds"),
+        "epochs": metric_files.last_epoch(parameters),
+        "passes": metric_files.passes(function, parameters),
+        "whole_gradient": metric_files.recorded(function) == "grand_full",
+    }
 
 
 def known_noise(dataset):
