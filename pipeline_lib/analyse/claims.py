@@ -46,7 +46,7 @@ THESIS_METRICS = ("el2n", "std", "pred_sum", "flip", "forget_raw", "km")  # forg
 AGREEING = THESIS_METRICS[:4]  # those whose correlations it gives as .6 to .9
 NOISE_FINDERS = ("el2n", "pred_sum")
 ALMOST = 0.01  # of accuracy; the thesis calls a loss of one point (CIFAR-10, half pruned by flip) "almost" none
-EARLY_AND_LATE = ("el2n_early", "el2n")
+CARRIED = "el2n"  # from one network to another
 AGREE = 0.6  # the smallest correlation that the thesis calls agreement
 CHANCE = 0.5  # AUROC of a detector that knows nothing
 HALF, FREE, STILL_BETTER = 0.5, 0.2, 0.35  # pruned shares that the thesis names
@@ -62,7 +62,8 @@ def judge(tables: Mapping[str, object]) -> pd.DataFrame:
     Args:
         tables: all optional: `prune_easiest`, `prune_hardest`, `sliding_window`, `clusters` and `noisy_sliding_window` (the
             same on wrong labels): metric or baseline -> rows of the sweep; `noise_detection`: as made by `noise.detect`;
-            `correlation`: as made by `correlation.intervals`.
+            `correlation`: as made by `correlation.intervals`; `early`: correlation, low and high of the early with the final
+            el2n by other seeds; `transfer`: as made by `diet.transferred`.
 
     Returns:
         One row per claim with `COLUMNS`: `claim` (a short name), `thesis` (what it says), `computed` (what was computed here),
@@ -219,12 +220,19 @@ def _thesis_shares(sweeps: Sweeps, metrics: list[str]) -> list[float]:
 
 
 def _known_early(tables) -> list[Part]:
-    numbers = _correlations(tables, EARLY_AND_LATE).iloc[0][["correlation", "low", "high"]]
-    return [part("correlation of early with final el2n", numbers, AGREE, points=False)]
+    if "early" not in tables:
+        raise UntestedError("needs el2n_early and el2n of an ensemble of at least two seeds")
+    return [part("correlation of early el2n with the final one by other seeds", tables["early"], AGREE, points=False)]
 
 
 def _known_by_a_tiny_network(tables) -> list[Part]:
-    raise UntestedError("needs the scores of two different networks; a study trains one for its scores")
+    table = tables.get("transfer", pd.DataFrame(columns=["metric", "scored_by"]))
+    others = table[table["metric"] == CARRIED].drop_duplicates("scored_by").iloc[1:]  # the first is the data set's own
+    if others.empty:
+        raise UntestedError(f"needs the scores of other networks: {CARRIED} in the experiment transfer")
+    least = others[["agreement", "agreement_low", "agreement_high"]].min()
+    what = f"smallest rank correlation of {CARRIED} with that of other networks ({one_of(others['scored_by'])})"
+    return [part(what, least, AGREE, points=False)]
 
 
 def _correlations(tables, metrics: tuple[str, ...]) -> pd.DataFrame:

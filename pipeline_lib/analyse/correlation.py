@@ -1,5 +1,6 @@
 """How much metrics agree."""
 
+from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
@@ -49,6 +50,29 @@ def intervals(scores: dict[str, np.ndarray], method: str, study_seed: int) -> pd
     low, high = _bootstrap(scores, method, study_seed)
     rows = [(a, b, table.loc[a, b], low.loc[a, b], high.loc[a, b]) for a, b in combinations(scores, 2)]
     return pd.DataFrame(rows, columns=INTERVAL_COLUMNS)
+
+
+def mean_of_pairs(pairs: Sequence[tuple[np.ndarray, np.ndarray]], study_seed: int) -> tuple[float, float, float]:
+    """Return (mean, low, high): the Pearson correlation of the scores of a pair, mean over pairs, with its interval as above.
+
+    Args:
+        pairs: of (N,) scores of the same examples; at least one.
+        study_seed: what the resamples derive from.
+
+    Returns:
+        NaN where a score is constant; no interval with fewer than ten examples.
+    """
+    values = np.stack([score for pair in pairs for score in pair], axis=1).astype(np.float64)
+
+    def measure(draws: np.ndarray) -> float:
+        table = _pearson(values, draws)
+        return float(np.mean([table[place, place + 1] for place in range(0, len(table), 2)]))
+
+    mean = measure(np.ones(len(values)))
+    if len(values) < FEWEST or np.isnan(mean):
+        return mean, np.nan, np.nan
+    low, high = bootstrap_interval(measure, np.zeros(len(values)), RESAMPLES, generator(study_seed, "bootstrap", "correlation"))
+    return mean, float(low), float(high)
 
 
 def _bootstrap(scores: dict[str, np.ndarray], method: str, study_seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from pipeline_lib.analyse.correlation import intervals
-from pipeline_lib.analyse.reliability import ScoreOf
+from pipeline_lib.analyse.reliability import ScoreOf, halves
 from pipeline_lib.analyse.statistics import CONFIDENCE
 from pipeline_lib.analyse.sweeps import BASELINES, VARIANT, summarise
 from pipeline_lib.errors import PipelineError
@@ -41,12 +41,54 @@ def agreement(scores: dict[str, np.ndarray], with_: str, study_seed: int) -> dic
     return found
 
 
+def foretold(
+    score_of: Mapping[str, ScoreOf], names: Sequence[tuple[str, int, str]], seeds: int, splits: int, study_seed: int
+) -> dict[str, tuple[float, float, float]]:
+    """Correlate the early scores by one half of the seeds with the final scores by the other.
+
+    What a training knows early is part of what it knows in the end, so that agreement within one ensemble is no evidence that
+    difficulty is known early; the other half's trainings are strangers. At the last epoch this is the agreement of two halves
+    (`reliability`), which no early score need reach.
+
+    Args:
+        score_of: name -> scores all examples by some of the seeds, given by position.
+        names: (metric, epoch, name); the largest epoch of a metric is its last.
+        seeds: of the ensemble.
+        splits: into halves, drawn as those of `reliability`.
+        study_seed: what the splits derive from.
+
+    Returns:
+        name -> (mean, low, high) of the rank correlation (Spearman): over the splits, each the mean of both directions, and the
+        range of the middle 95% of them. NaN with a single seed, for halves too small for the metric, or of which one gives all
+        examples the same score.
+    """
+    pairs = halves(seeds, splits, generator(study_seed, "split halves")) if seeds > 1 else []
+    found = {}
+    for metric in dict.fromkeys(of for of, _, _ in names):
+        points = {epoch: name for of, epoch, name in names if of == metric}
+        by_name = {name: [[_scored(score_of[name], half) for half in pair] for pair in pairs] for name in points.values()}
+        final = by_name[points[max(points)]]
+        for name, early in by_name.items():
+            each = [
+                np.mean([rank_correlation(one, other_end), rank_correlation(other, one_end)])
+                for (one, other), (one_end, other_end) in zip(early, final, strict=True)
+            ]
+            found[name] = _mean_and_range(each)
+    return found
+
+
+def _mean_and_range(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return (mean, low, high): the range is that of the middle 95%; NaN of nothing."""
+    tail = 0.5 - CONFIDENCE / 2
+    return (float(np.mean(values)), *map(float, np.quantile(values, [tail, 1 - tail]))) if len(values) else (np.nan,) * 3
+
+
 def against_epoch(
     sweeps: dict[str, pd.DataFrame],
     names: Sequence[tuple[str, int, str]],
     scores: dict[str, np.ndarray],
     norm: np.ndarray,
-    study_seed: int,
+    agreed: Mapping[str, tuple[float, float, float]],
 ) -> pd.DataFrame:
     """Set side by side, for scores known after so many epochs: their agreement with the final ones, and accuracy after pruning.
 
@@ -55,19 +97,21 @@ def against_epoch(
         names: (metric, epoch, name of the score and the sweep); the largest epoch of a metric is its last.
         scores: name -> (N,).
         norm: (N,) the norm of the inputs.
-        study_seed: what resamples derive from.
+        agreed: as made by `foretold`.
 
     Returns:
         One row per metric (or baseline), epoch, variant and share with `metric`, `epoch` (NaN for baselines), `AGREEMENT` with
-        the same metric's final score, `with_input_norm` (rank correlation), `ACCURACY` and `note`. A score that is the same for
-        every example has one row without accuracy and the reason in `note`.
+        the same metric's final score by other seeds, `with_own_final` (rank correlation with that by the same seeds, all of
+        them), `with_input_norm`, `ACCURACY` and `note`. A score that is the same for every example has one row without accuracy
+        and the reason in `note`.
     """
     rows = []
     for metric in dict.fromkeys(metric for metric, _, _ in names):
         points = {epoch: name for of, epoch, name in names if of == metric}
-        agreed = agreement({name: scores[name] for name in points.values()}, points[max(points)], study_seed)
+        final = scores[points[max(points)]]
         for epoch, name in points.items():
             beside = {"metric": metric, "epoch": epoch} | dict(zip(AGREEMENT, agreed[name], strict=True))
+            beside |= {"with_own_final": rank_correlation(scores[name], final)}
             rows.append((name, beside | {"with_input_norm": rank_correlation(scores[name], norm)}))
     rows += [(name, {"metric": name, "epoch": np.nan}) for name in ("input_norm", *BASELINES)]
     return _beside_accuracy(rows, sweeps, len(norm))
@@ -141,7 +185,7 @@ def _subsets(seeds: int, number: int, subsets: int, study_seed: int) -> list[tup
     return list(found)[:subsets]
 
 
-def _scored(scored_by: ScoreOf, seeds: list[int]) -> np.ndarray | None:
+def _scored(scored_by: ScoreOf, seeds: Sequence[int]) -> np.ndarray | None:
     """Return the scores by these seeds, None if they are too few."""
     if not seeds:
         return None
@@ -153,9 +197,9 @@ def _scored(scored_by: ScoreOf, seeds: list[int]) -> np.ndarray | None:
         return None
 
 
-def rank_correlation(a: np.ndarray, b: np.ndarray | None) -> float:
+def rank_correlation(a: np.ndarray | None, b: np.ndarray | None) -> float:
     """Return the Spearman correlation of two scores, NaN where one is missing or the same for every example."""
-    if b is None or a.min() == a.max() or b.min() == b.max():
+    if a is None or b is None or a.min() == a.max() or b.min() == b.max():
         return float("nan")
     return float(stats.spearmanr(a, b).statistic)
 

@@ -69,16 +69,27 @@ def split_half(score_of: ScoreOf, seeds: int, splits: int, rng: np.random.Genera
     Returns:
         NaN where a half gives every example the same score.
     """
-    half = seeds // 2
-    drawn = (rng.permutation(seeds) for _ in range(splits))
-    pairs = dict.fromkeys(tuple(sorted((tuple(sorted(p[:half])), tuple(sorted(p[half : 2 * half]))))) for p in drawn)
+    pairs = halves(seeds, splits, rng)
     correlations = np.array([_spearman(score_of(a), score_of(b)) for a, b in pairs])
     mean, tail = float(correlations.mean()), 0.5 - CONFIDENCE / 2
     low, high = (float(value) for value in np.quantile(correlations, [tail, 1 - tail]))
-    longer, full = seeds / half, float("nan")
+    longer, full = seeds / (seeds // 2), float("nan")
     if mean >= 0:  # halves that disagree (r < 0) have no step up: the formula has a pole there
         full = longer * mean / (1 + (longer - 1) * mean)
     return SplitHalf(mean, low, high, full, len(pairs))
+
+
+def halves(seeds: int, splits: int, rng: np.random.Generator) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Return different splits of the seeds into two halves; of an odd number one is left out of every split.
+
+    Args:
+        seeds: at least 2.
+        splits: how many are drawn; a split that is drawn twice counts once.
+        rng: draws them.
+    """
+    half = seeds // 2
+    drawn = (rng.permutation(seeds).tolist() for _ in range(splits))
+    return list(dict.fromkeys(tuple(sorted((tuple(sorted(p[:half])), tuple(sorted(p[half : 2 * half]))))) for p in drawn))
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> float:

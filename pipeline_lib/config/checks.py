@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.config import landscape
-from pipeline_lib.config.datasets import DatasetSection, Derived
+from pipeline_lib.config.datasets import Derived
 from pipeline_lib.config.experiment import Experiment
 from pipeline_lib.config.experiments import ENSEMBLE_EXPERIMENTS, SWEPT, VARIED
 from pipeline_lib.config.recipes import Plateau
@@ -204,7 +204,7 @@ def _check_ensemble(study: "Study", name: str) -> None:
         _check_seed_groups(study, name, f"{key}.seeds")
     for other in experiments.transfer.datasets if experiments.transfer else []:
         _known(other, [known for known in study.datasets if known != name], f"{key}.transfer.datasets", "other data set")
-        if _images_of(study, other) != _images_of(study, name):
+        if study.images_of(other) != study.images_of(name):
             raise ValueError(
                 f"{key}.transfer.datasets: {other} has other images or labels than {name}; name one that differs in its "
                 f"recipes alone (`base: {name}` without any change)"
@@ -245,16 +245,6 @@ def _check_gradients(study: "Study", name: str, epochs: list[int], key: str) -> 
         where = f"datasets.{name}.ensemble" if study.datasets[name].ensemble else "ensemble"
         found = "there is no such section" if section is None else f"it has {one_of(section.epochs)}"
         raise ValueError(f"{key} is needed after {one_of(lacking)} epochs; add them to {where}.grand_full.epochs ({found})")
-
-
-def _images_of(study: "Study", name: str) -> str:
-    """Return the data set at the bottom whose images and labels a data set has unchanged."""
-    section = study.datasets[name]
-    own = set(type(section).model_fields) - {"base"} - set(DatasetSection.model_fields)
-    changed = not isinstance(section, Derived) or any(
-        getattr(section, field) != type(section).model_fields[field].default for field in own
-    )
-    return name if changed else _images_of(study, section.base)
 
 
 def _known(name: str, accepted, key: str, what: str) -> None:

@@ -118,6 +118,12 @@ class Derived(DatasetSection):
         return self
 
     @property
+    def changed(self) -> bool:
+        """Whether its images or labels are not those of its base."""
+        own = type(self).model_fields.keys() - DatasetSection.model_fields.keys() - {"base"}
+        return any(getattr(self, field) != type(self).model_fields[field].default for field in own)
+
+    @property
     def fewer(self) -> bool:
         """Whether it may lack examples of its base."""
         return self.per_class is not None or self.imbalance is not None

@@ -77,6 +77,18 @@ class Study(Section):
             found.append(name)
         return found
 
+    def images_of(self, name: str) -> str:
+        """Return the data set whose images and labels a data set has: its own name, or that of the one that it repeats."""
+        section = self.datasets[name]
+        return self.images_of(section.base) if isinstance(section, Derived) and not section.changed else name
+
+    def ensemble_purpose(self, name: str) -> str:
+        """Return what the seeds of a data set's ensemble are for; ensembles of one purpose share initial weights and orders.
+
+        Ensembles on the same images are compared, and must be strangers to each other.
+        """
+        return "scoring" if self.images_of(name) == name else f"scoring of {name}"
+
     def knows_wrong_labels(self, name: str) -> bool:
         """Whether labels of a data set, or of one that it comes from, were made wrong on purpose."""
         sections = [self.datasets[each] for each in (name, *self.bases_of(name)) if each in self.datasets]

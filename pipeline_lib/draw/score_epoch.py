@@ -6,12 +6,13 @@ from matplotlib.figure import Figure
 from pipeline_lib.draw import diet, style
 
 
-def draw(table: pd.DataFrame, dataset: str) -> Figure:
-    """Draw accuracy after pruning against the epoch of the score, a panel per share, and the agreement with the final score.
+def draw(table: pd.DataFrame, dataset: str, splits: int) -> Figure:
+    """Draw accuracy after pruning against the epoch of the score, a panel per share, and the agreement with others' final score.
 
     Args:
         table: as made by `pipeline_lib.analyse.diet.against_epoch`.
         dataset: its name, for the title.
+        splits: of the seeds into halves, at most.
     """
     panels = diet.variants(table)
     epochs = sorted(int(epoch) for epoch in table["epoch"].dropna().unique())
@@ -26,7 +27,9 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
         panel.set_xlabel("epoch of the ensemble after which the examples were scored")
     diet.legend(figure, axes)
     diet.words(
-        figure, f"{dataset}: how early in the training is it known which examples are easy?", [diet.runs(table), *_notes(table)]
+        figure,
+        f"{dataset}: how early in the training is it known which examples are easy?",
+        [diet.runs(table), *_notes(table, splits)],
     )
     return figure
 
@@ -40,12 +43,15 @@ def _agreement(axes, table: pd.DataFrame, epochs: list[int], labels: list[str]) 
         x = [diet.dodged(at[epoch], position, len(metrics)) for epoch in rows["epoch"]]
         diet.line(axes, x, rows, "agreement", {**style.look(metric), "label": f"by {metric}"})
     axes.axhline(0, color=diet.GREY, linewidth=0.8)
-    diet.agreement_axis(axes, scored["agreement_low"], "agreement with the score after the last epoch")
+    diet.agreement_axis(axes, scored["agreement_low"], "agreement with others' final score")
 
 
-def _notes(table: pd.DataFrame) -> list[str]:
+def _notes(table: pd.DataFrame, splits: int) -> list[str]:
     """Say what the other bars are, what the untrained networks' scores are worth, and what was left out."""
-    notes = ["agreement: 95% bootstrap interval over the examples"]
+    notes = [
+        "agreement: of the score by half of the seeds with the final score by the other half, mean over up to "
+        f"{splits} splits, bars: the middle 95% of them"
+    ]
     untrained = table[table["epoch"] == 0].drop_duplicates("metric").dropna(subset=["with_input_norm"])
     if len(untrained):
         found = ", ".join(f"{row['metric']} {row['with_input_norm']:.2f}" for row in untrained.to_dict("records"))

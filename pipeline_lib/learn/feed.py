@@ -24,7 +24,8 @@ class Seeds(NamedTuple):
 
     Attributes:
         study: the study's seed.
-        purpose: "scoring" or "training"; a member of the ensemble and a pruned training of the same number share nothing.
+        purpose: "training", "scoring", "scoring of" a data set whose images another one has too, ...; trainings of the same number
+            and another purpose share nothing.
         run: number of the training; equal numbers start from equal weights and see examples in the same order.
     """
 

@@ -112,9 +112,9 @@ CAPTIONS = {
         "Data map",
         "For every example, the probability that the networks give to its label is followed through the epochs (Dataset "
         "Cartography). Its mean is the confidence, its spread the variability. Examples at the top left are easy to learn, at "
-        "the bottom left hard to learn (among them wrong labels), and at the right ambiguous. The paper's trainings are longer than "
-        "it takes to learn most examples: in a short one, where confidence grows with variability, what lies at the right was "
-        "learned late rather than never settled.",
+        "the bottom left hard to learn (among them wrong labels), and at the right ambiguous. The paper's trainings are longer "
+        "than it takes to learn most examples: in a short one, where confidence grows with variability, what lies at the right "
+        "was learned late rather than never settled.",
         "Across: variability; up: confidence, 0 to 1. Colour: the share of epochs and seeds that predict the label. At the edges: "
         "how many examples lie where.",
         behind.points,

@@ -6,9 +6,9 @@ from pipeline_lib.report import behind
 from pipeline_lib.report.words import Caption
 
 
-def agreed_by_examples(table: pd.DataFrame) -> str:
+def agreed_by_splits(table: pd.DataFrame) -> str:
     """Say what the bars of the accuracies are, and those of the agreement."""
-    return f"Accuracies: {behind.trainings(table)} Bars of the agreement are 95% bootstrap intervals over the examples."
+    return f"Accuracies: {behind.trainings(table)} Bars of the agreement hold the middle 95% of the splits of the seeds."
 
 
 def agreed_by_seeds(table: pd.DataFrame) -> str:
@@ -31,11 +31,13 @@ CAPTIONS = {
         "The ensemble was recorded after every epoch, so every score can be computed as if the training had ended earlier. By each "
         "such score the easiest examples are left out, and networks are trained on the rest as usual. An epoch is early enough "
         "where its point is as high as that of the last. At epoch 0 the networks are untrained: a score of theirs is worth nothing "
-        "unless it beats the plain norm of the image, which knows neither network nor label.",
+        "unless it beats the plain norm of the image, which knows neither network nor label. The last panel compares early scores "
+        "with the final scores of other trainings: with those of its own, of which it is a part, an early score must agree.",
         "Across: the epoch of the ensemble after which the examples were scored; up: test accuracy, one panel per share left out; "
-        "in the last panel the rank correlation with the score of the last epoch. Dashed: random; dotted: all data; dash-dotted: "
+        "in the last panel the rank correlation of the score by half of the seeds with the final score by the other half, which at "
+        "the last epoch is what two halves agree to. Dashed: random; dotted: all data; dash-dotted: "
         "the easiest left out by the norm of the image.",
-        agreed_by_examples,
+        agreed_by_splits,
     ),
     "seeds": Caption(
         "diet",
@@ -55,7 +57,8 @@ CAPTIONS = {
         "Does the score of another network serve?",
         "The same images were scored by ensembles of different architectures or recipes. If their scores agree, a cheap network "
         "can choose the data of an expensive one. The networks that are trained and tested are always the same; only the scores by "
-        "which the easiest examples are left out come from different ensembles.",
+        "which the easiest examples are left out come from different ensembles. These share neither initial weights nor the order "
+        "of the examples.",
         "Matrices: rank correlation of the scores of two ensembles. Last panel: across the ensemble that scored, up the test "
         "accuracy. Dashed: random; dotted: all data.",
         behind.trainings,

@@ -271,22 +271,34 @@ def test_other_variants_do_not_count():
     assert "classes as they fall" in found["computed"]
 
 
-PAIR = ("metric_a", "metric_b", "correlation", "low", "high")
-
-
 @pytest.mark.parametrize(
     ("low", "high", "expected"), [(0.7, 0.8, "supported"), (0.5, 0.7, "undecided"), (0.1, 0.2, "contradicted")]
 )
-def test_difficulty_is_known_early_if_an_early_score_agrees_with_the_final_one(low, high, expected):
-    table = pd.DataFrame([("el2n", "el2n_early", (low + high) / 2, low, high)], columns=PAIR)
-    found = row("known early", correlation=table)
+def test_difficulty_is_known_early_if_an_early_score_agrees_with_the_final_one_of_others(low, high, expected):
+    found = row("known early", early=((low + high) / 2, low, high))
     assert found["verdict"] == expected
-    assert verdict("known early", correlation=table.assign(metric_b="std")) == "not tested"
-    assert verdict("known early", prune_easiest=RISING) == "not tested"
+    assert found["low"] == low
+    assert "other seeds" in found["computed"]
+    assert verdict("known early", correlation=correlations(0.9)) == "not tested", "within one ensemble it is no evidence"
 
 
-def test_another_network_is_not_tested():
-    assert "two different networks" in row("known by a tiny network")["computed"]
+def transfer(**others):
+    """A table of scores of other networks: name -> rank correlation with the own ones."""
+    rows = [("forget", "digits", 1.0), ("el2n", "digits", 1.0)] + [("el2n", name, value) for name, value in others.items()]
+    table = pd.DataFrame([*rows, ("random", "", np.nan)], columns=["metric", "scored_by", "agreement"])
+    return table.assign(agreement_low=table["agreement"] - 0.02, agreement_high=table["agreement"] + 0.02)
+
+
+def test_difficulty_carries_over_if_the_scores_of_every_other_network_agree():
+    claim = "known by a tiny network"
+    found = row(claim, transfer=transfer(wide=0.9, deep=0.7))
+    assert found["verdict"] == "supported"
+    assert found["difference"] == 0.7
+    assert "other networks (wide, deep): +0.700" in found["computed"]
+    assert verdict(claim, transfer=transfer(wide=0.9, deep=0.5)) == "contradicted"
+    assert verdict(claim, transfer=transfer(wide=0.61)) == "undecided"
+    assert verdict(claim, transfer=transfer()) == "not tested"
+    assert "other networks" in row(claim)["computed"]
 
 
 def test_km_is_judged_over_the_shares_of_the_thesis():

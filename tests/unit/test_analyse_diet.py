@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from pipeline_lib.analyse import diet
-from pipeline_lib.analyse.reliability import scored_by_seeds
+from pipeline_lib.analyse.reliability import scored_by_seeds, split_half
 from pipeline_lib.draw import grand_full, score_epoch, seeds, style, transfer
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.rng import generator
 from tests.unit.recordings import invented, score
 from tests.unit.sweep_tables import EXAMPLES, classes, full, sweep
 
@@ -43,13 +44,15 @@ def epochs_table(**changes):
     sweeps = {"el2n_at_0": HALF, "el2n": HALF, "flip_at_2": NOTHING, "flip": HALF, "input_norm": HALF} | BASELINES | changes
     names = [("el2n", 0, "el2n_at_0"), ("el2n", 4, "el2n"), ("flip", 2, "flip_at_2"), ("flip", 4, "flip")]
     scores = {"el2n_at_0": SWAPPED, "el2n": RISING, "flip_at_2": SAME, "flip": RISING}
-    return diet.against_epoch(sweeps, names, scores, -RISING, 0)
+    agreed = {"el2n_at_0": (0.2, 0.1, 0.3), "el2n": (0.9, 0.8, 0.95), "flip_at_2": (np.nan,) * 3, "flip": (0.5, 0.4, 0.6)}
+    return diet.against_epoch(sweeps, names, scores, -RISING, agreed)
 
 
 def test_epochs_by_hand():
     table = epochs_table().set_index(["metric", "epoch"])
-    assert table.loc[("el2n", 0), "agreement"].item() == pytest.approx(NEARLY)
-    assert table.loc[("el2n", 4), "agreement"].item() == 1
+    assert table.loc[("el2n", 0), list(diet.AGREEMENT)].tolist() == [0.2, 0.1, 0.3]
+    assert table.loc[("el2n", 0), "with_own_final"].item() == pytest.approx(NEARLY)
+    assert table.loc[("el2n", 4), "with_own_final"].item() == 1
     assert table.loc[("el2n", 4), "with_input_norm"].item() == -1
     assert table.loc[("el2n", 0), "accuracy_mean"].item() == pytest.approx(0.85)
     assert table.loc[("el2n", 0), "gain_mean"].item() == pytest.approx(0.05)
@@ -65,6 +68,30 @@ def test_a_score_without_any_order_is_one_row_that_says_so():
 def scored_by(values):
     """A metric whose score is the mean of what its seeds would score."""
     return lambda chosen: np.mean([values[seed] for seed in chosen], axis=0)
+
+
+def test_early_scores_are_set_against_the_final_ones_of_other_seeds():
+    # two seeds: early, each knows its own end exactly; the two ends are opposite
+    ends = [RISING, -RISING]
+    names = [("m", 1, "m_at_1"), ("m", 5, "m")]
+    found = diet.foretold({"m_at_1": scored_by(ends), "m": scored_by(ends)}, names, 2, 10, 0)
+    assert found["m_at_1"] == (-1, -1, -1), "within one training it would be 1"
+    # early, both know what the other one's end will be
+    crossed = diet.foretold({"m_at_1": scored_by(ends[::-1]), "m": scored_by(ends)}, names, 2, 10, 0)
+    assert crossed["m_at_1"] == (1, 1, 1)
+
+
+def test_at_the_last_epoch_it_is_the_agreement_of_two_halves():
+    by = scored_by_seeds(invented(), {"function": "el2n", "parameters": {"epoch": "last"}})
+    found = diet.foretold({"m_at_1": by, "m": by}, [("m", 1, "m_at_1"), ("m", 3, "m")], 4, 10, 7)
+    expected = split_half(by, 4, 10, generator(7, "split halves"))
+    assert found["m"] == found["m_at_1"] == pytest.approx((expected.mean, expected.low, expected.high))
+
+
+def test_one_seed_and_halves_too_small_foretell_nothing():
+    by = scored_by_seeds(invented(), {"function": "std", "parameters": {}})
+    assert np.isnan(diet.foretold({"m": by}, [("m", 3, "m")], 1, 10, 0)["m"]).all()
+    assert np.isnan(diet.foretold({"m": by}, [("m", 3, "m")], 2, 10, 0)["m"]).all()
 
 
 def test_seeds_by_hand():
@@ -149,10 +176,10 @@ def texts(figure):
 
 
 def test_the_figure_of_epochs_says_what_was_left_out_and_what_untrained_scores_must_beat(tmp_path):
-    figure = score_epoch.draw(epochs_table(), "digits")
+    figure = score_epoch.draw(epochs_table(), "digits", 10)
     assert "left out, as every example had the same score: flip at 2" in texts(figure)
     assert "rank correlation is: el2n -1.00" in texts(figure).replace("−", "-")
-    assert "without the easiest 50% | agreement with the score after the last epoch" in texts(figure)
+    assert "without the easiest 50% | agreement with others' final score" in texts(figure)
     assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["0\nuntrained", "2", "4\nlast"]
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert set(labels) == {"by el2n", "by flip", "random", "all data", "by the input norm"}
@@ -161,11 +188,11 @@ def test_the_figure_of_epochs_says_what_was_left_out_and_what_untrained_scores_m
 
 def test_a_point_that_lacks_a_class_is_hollow():
     lacking = HALF.assign(kept_a=0)
-    [axes, _] = score_epoch.draw(epochs_table(el2n_at_0=lacking), "digits").axes
+    [axes, _] = score_epoch.draw(epochs_table(el2n_at_0=lacking), "digits", 10).axes
     hollow = [line for line in axes.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
     assert len(hollow) == 1
     assert "hollow: a class has no example left" in texts(axes.figure)
-    assert "hollow" not in texts(score_epoch.draw(epochs_table(), "digits"))
+    assert "hollow" not in texts(score_epoch.draw(epochs_table(), "digits", 10))
 
 
 @pytest.mark.parametrize(

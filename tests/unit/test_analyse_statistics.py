@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from pipeline_lib.analyse import correlation
-from pipeline_lib.analyse.correlation import intervals
+from pipeline_lib.analyse.correlation import intervals, mean_of_pairs
 from pipeline_lib.analyse.statistics import bootstrap_interval, paired_difference, simultaneous_differences, values_at
 from tests.unit.sweep_tables import sweep
 
@@ -194,3 +194,21 @@ def test_the_largest_of_several_differences_is_covered(baseline):
         found = simultaneous_differences(pairs)
         covered += found["low"].max() <= 0 <= found["high"].max()
     assert covered / repeats >= 0.93
+
+
+def test_the_mean_correlation_of_pairs_and_its_interval():
+    rng = np.random.default_rng(0)
+    a, b, c, d = rng.normal(size=(4, 200))
+    b, d = a + b, c + 3 * d
+    mean, low, high = mean_of_pairs([(a, b), (c, d)], 0)
+    assert mean == pytest.approx((stats.pearsonr(a, b)[0] + stats.pearsonr(c, d)[0]) / 2)
+    assert low < mean < high
+    [alone] = intervals({"a": a, "b": b}, "pearson", 0).itertuples(index=False)
+    assert mean_of_pairs([(a, b)], 0) == pytest.approx((alone.correlation, alone.low, alone.high)), "one pair, the same resamples"
+
+
+def test_pairs_that_say_nothing_have_no_interval():
+    assert np.isnan(mean_of_pairs([(np.arange(20.0), np.ones(20))], 0)).all()
+    mean, low, high = mean_of_pairs([(np.arange(5.0), np.arange(5.0))], 0)
+    assert mean == pytest.approx(1)
+    assert np.isnan([low, high]).all()

@@ -52,6 +52,15 @@ def test_trainings_go_by_different_groups_of_seeds():
     assert parse_study(made).score_names("digits", "prune_easiest", "el2n_of_2") == ["el2n_of_2"]
 
 
+def test_ensembles_on_the_same_images_are_strangers():
+    """With equal seeds they would share initial weights and orders, and agree for that."""
+    made = study()
+    made["datasets"] |= {"again": {"base": "same"}, "noisier": {"base": "same", "flip_labels": 0.1}}
+    parsed = parse_study(made)
+    purposes = {name: parsed.ensemble_purpose(name) for name in ("digits", "same", "again", "noisier")}
+    assert purposes == {"digits": "scoring", "same": "scoring of same", "again": "scoring of again", "noisier": "scoring"}
+
+
 def test_other_ensembles_stand_beside_the_own_one():
     parsed = parse_study(study())
     assert parsed.swept_metrics("digits", "transfer") == ["el2n", "el2n_from_same"]

@@ -45,7 +45,8 @@ def test_points_are_the_epochs_that_a_metric_can_do_with(drawn):
     rows = table(drawn, "score_epoch").set_index(["metric", "epoch"]).sort_index()
     assert list(rows.loc["el2n"].index) == [0, 1, 2]
     assert list(rows.loc["flip"].index) == [2]
-    assert rows.loc[("el2n", 2.0), "agreement"] == 1
+    assert rows.loc[("el2n", 2.0), "with_own_final"] == 1
+    assert -1 < rows.loc[("el2n", 2.0), "agreement"] < 1, "with the final score of the other seed"
     assert (table(drawn, "score_epoch").query("metric == 'input_norm'")["runs"] == 2).all()
 
 

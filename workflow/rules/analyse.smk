@@ -1,5 +1,6 @@
 # What follows from scores and sweeps: areas, costs, reliability, wrong labels, the thesis's claims, the ranking
 
+EARLY_AND_FINAL = ("el2n_early", "el2n")  # compared for the claim that difficulty is known early
 RELIABILITY_SPLITS = 10  # of the ensemble into halves (chosen: each costs two scorings by every metric)
 
 
@@ -46,10 +47,27 @@ def claim_sweeps(dataset):
     return files
 
 
+def early_and_final_scored():
+    return set(EARLY_AND_FINAL) <= set(study.metrics)
+
+
+def early_and_final(dataset):
+    """How the early score and the final one are computed; nothing where one of them, or a second seed, is lacking."""
+    there = early_and_final_scored() and len(ensemble_seeds(dataset)) > 1
+    return [score_settings(metric) for metric in EARLY_AND_FINAL] if there else []
+
+
+def other_networks(dataset):
+    """The names of the tables that need the scores of other networks; none if there are no such networks."""
+    return ["transfer"] if "transfer" in study.swept(dataset) else []
+
+
 def claim_lineage(dataset):
     lineage = [sweeps_lineage(dataset, "prune_easiest", "prune_hardest", "sliding_window", "clusters")]
     if known_noise(dataset):
         lineage += [sweeps_lineage(noisy_twin(dataset), "sliding_window"), scores_lineage(noisy_twin(dataset))]
+    if other_networks(dataset):
+        lineage.append(sweeps_lineage(dataset, "transfer"))
     return [*lineage, scores_lineage(dataset)]
 
 
@@ -229,8 +247,11 @@ rule draw_noise_detection:
 rule judge_claims:
     input:
         lambda w: [path for files in claim_sweeps(w.dataset).values() for path in files.values()],
+        dataset="data/{dataset}/dataset.h5",
+        dynamics=lambda w: ensemble_files(w.dataset) if early_and_final(w.dataset) else [],
         correlation="results/{dataset}/correlation_pearson_intervals.csv",
         noise=lambda w: [f"results/{w.dataset}/{name}.csv" for name in known_noise(w.dataset)],
+        transfer=lambda w: [f"results/{w.dataset}/{name}.csv" for name in other_networks(w.dataset)],
     output:
         "results/{dataset}/claims.csv",
     log:
@@ -242,7 +263,13 @@ rule judge_claims:
         runtime=light_minutes,
     params:
         sweeps=lambda w: claim_sweeps(w.dataset),
-        code=code("judge_claims"),
+        early_and_final=lambda w: early_and_final(w.dataset),
+        splits=RELIABILITY_SPLITS,
+        study_seed=study.seed,
+        code=code(
+            "judge_claims",
+            *dict.fromkeys(map(metric_module, EARLY_AND_FINAL if early_and_final_scored() else [])),
+        ),
         upstream=lambda w: claim_lineage(w.dataset),
         origins=lambda w, input: origins_of(input),
     message:

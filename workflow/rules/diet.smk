@@ -24,10 +24,16 @@ def named_scores(dataset, experiment):
     return [f"results/{dataset}/scores/{name}.h5" for name in names]
 
 
+def modules_of(dataset, experiment):
+    """The files of the metrics that an experiment scores by."""
+    return dict.fromkeys(metric_module(metric) for metric, _, _ in named_metrics(dataset, experiment))
+
+
 rule draw_score_epoch:
     input:
         lambda w: sweep_files(w.dataset, "score_epoch").values(),
         dataset="data/{dataset}/dataset.h5",
+        dynamics=lambda w: ensemble_files(w.dataset),
         scores=lambda w: named_scores(w.dataset, "score_epoch"),
         input_norm="results/{dataset}/scores/input_norm.h5",
     output:
@@ -43,9 +49,11 @@ rule draw_score_epoch:
     params:
         sweeps=lambda w: sweep_files(w.dataset, "score_epoch"),
         names=lambda w: named_metrics(w.dataset, "score_epoch"),
+        metrics=lambda w: {name: score_settings(name) for _, _, name in named_metrics(w.dataset, "score_epoch")},
+        splits=RELIABILITY_SPLITS,
         study_seed=study.seed,
-        code=code("draw_score_epoch"),
-        upstream=lambda w: sweeps_lineage(w.dataset, "score_epoch"),
+        code=lambda w: code("draw_score_epoch", *modules_of(w.dataset, "score_epoch")),
+        upstream=lambda w: [sweeps_lineage(w.dataset, "score_epoch"), ensemble_lineage(w.dataset)],
         origins=lambda w, input: origins_of(input),
     message:
         "Draw score_epoch of {wildcards.dataset}"
@@ -74,9 +82,7 @@ rule draw_seeds:
         metrics=lambda w: {metric: score_settings(metric) for metric, _, _ in named_metrics(w.dataset, "seeds")},
         subsets=SEED_SUBSETS,
         study_seed=study.seed,
-        code=lambda w: code(
-            "draw_seeds", *dict.fromkeys(metric_module(metric) for metric, _, _ in named_metrics(w.dataset, "seeds"))
-        ),
+        code=lambda w: code("draw_seeds", *modules_of(w.dataset, "seeds")),
         upstream=lambda w: [sweeps_lineage(w.dataset, "seeds"), ensemble_lineage(w.dataset)],
         origins=lambda w, input: origins_of(input),
     message:

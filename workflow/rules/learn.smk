@@ -17,7 +17,7 @@ rule train_seed:
         runtime=seed_minutes,
     params:
         recipe=lambda w: recipe(w.dataset, "scoring"),
-        purpose="scoring",
+        purpose=lambda w: study.ensemble_purpose(w.dataset),
         grand_full=lambda w: grand_full(w.dataset),
         study_seed=study.seed,
         code=code("train_seed"),

@@ -32,7 +32,10 @@ def data_code(dataset):
 
 @functools.cache
 def dynamics_step(dataset, seed):
-    settings = [study.seed, recipe(dataset, "scoring"), int(seed), grand_full(dataset)]
+    settings = [
+        *(study.seed, study.ensemble_purpose(dataset), int(seed)),
+        *(recipe(dataset, "scoring"), grand_full(dataset)),
+    ]
     return step(settings, code("train_seed"), data_step(dataset))
 
 
