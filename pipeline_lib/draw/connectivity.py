@@ -9,7 +9,7 @@ from pipeline_lib.draw.style import plt
 
 LOOKS = {"easiest": ("#009E73", "o"), "middle": ("#E69F00", "s"), "hardest": ("#D55E00", "^")}
 BAND = 0.15  # opacity of an interval behind a line
-DODGE = 0.04  # of the distance between two epochs, between the markers of two groups
+DODGE = 0.04  # of the distance between two epochs, between the bars of two groups
 
 
 def draw(table: pd.DataFrame, dataset: str, metric: str, examples: int) -> Figure:
@@ -50,9 +50,9 @@ def _barriers(axes: Axes, table: pd.DataFrame, unit: float, words: str) -> None:
     gap = min((b - a for a, b in zip(epochs, epochs[1:], strict=False)), default=1)
     for place, (group, (colour, marker)) in enumerate(LOOKS.items()):
         rows = table[table["group"] == group].sort_values("epoch")
-        x = rows["epoch"] + (place - 1) * DODGE * gap
-        axes.plot(x, unit * rows["mean"], color=colour, marker=marker, linewidth=1.6, markersize=5.5, label=group)
-        axes.vlines(x, unit * rows["low"], unit * rows["high"], color=colour, linewidth=1.3, alpha=0.7)
+        axes.plot(rows["epoch"], unit * rows["mean"], color=colour, marker=marker, linewidth=1.6, markersize=5.5, label=group)
+        beside = rows["epoch"] + (place - 1) * DODGE * gap
+        axes.vlines(beside, unit * rows["low"], unit * rows["high"], color=colour, linewidth=1.3, alpha=0.7)
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch after which the two networks part")

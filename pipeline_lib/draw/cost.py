@@ -9,6 +9,7 @@ from pipeline_lib.analyse.sweeps import VARIANT
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
+BESIDE = 1.004  # ratio of the costs at which the bars of two metrics stand
 SHARING = 100  # trainings that share the scoring in the second panel: a search over models or settings (chosen)
 
 
@@ -32,10 +33,11 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     figure.legend(*grid[0][1].get_legend_handles_labels(), loc="outside right center", title="easiest pruned by")
     figure.suptitle(f"{dataset}: accuracy against what it costs, scoring included", x=0.01, ha="left", fontsize=13)
     shares = curves["point"].dropna()
-    note = "bars: 95% t-interval of the mean" if runs > 1 else "no intervals: a single run per point"
+    note = "bars: 95% t-interval of the mean, none where all are equal" if runs > 1 else "no intervals: a single run per point"
     only = f", {rule_in_words(*variants[0][0])}" if len(variants) == 1 else ""
+    hollow = "; hollow: a class has no example left" if (curves["classes_missing"] > 0).any() else ""
     figure.supxlabel(
-        f"points along a line: {shares.min():.0%} to {shares.max():.0%} pruned, from right to left{only}\n"
+        f"points along a line: {shares.min():.0%} to {shares.max():.0%} pruned, from right to left{only}{hollow}\n"
         f"mean of {runs} training{'s' * (runs > 1)}; {note}; cost: floating-point operations, which depend on no machine "
         "(seconds are in the table)",
         fontsize=9,
@@ -46,7 +48,7 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
 
 def _panel(axes, curves: pd.DataFrame, full: pd.Series, sharing: int) -> None:
     metrics = [metric for metric in dict.fromkeys(curves["metric"]) if metric != "random"]
-    for metric in ["random", *metrics]:
+    for place, metric in enumerate(["random", *metrics]):
         rows = curves[curves["metric"] == metric].sort_values("point")
         cost = (rows["training_flops"] + rows["scoring_flops"] / sharing) / full["training_flops"]
         if metric == "random":
@@ -55,7 +57,12 @@ def _panel(axes, curves: pd.DataFrame, full: pd.Series, sharing: int) -> None:
         else:
             look = {**style.look(metric), "linewidth": 1.4, "markersize": 5}
         axes.plot(cost, 100 * rows["accuracy_mean"], label=metric, **look)
-        axes.vlines(cost, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=look["color"], linewidth=1, alpha=0.6)
+        aside = cost * BESIDE ** (place - len(metrics) / 2)  # on a logarithmic axis; many metrics cost the same
+        axes.vlines(aside, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=look["color"], linewidth=1, alpha=0.6)
+        hollow = rows["classes_missing"] > 0
+        if hollow.any() and metric != "random":
+            points = {**style.look(metric), "markersize": 5, "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
+            axes.plot(cost[hollow], 100 * rows["accuracy_mean"][hollow], **points)
     axes.plot(1, 100 * full["accuracy_mean"], "*", color="black", markersize=13, label="all data", zorder=4)
     axes.vlines(1, 100 * full["accuracy_low"], 100 * full["accuracy_high"], color="black", linewidth=2.5, zorder=3)
     axes.axvline(1, color="black", linewidth=1, zorder=1)

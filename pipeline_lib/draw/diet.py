@@ -103,7 +103,7 @@ def runs(table: pd.DataFrame) -> str:
     counts = table["runs"].dropna()
     low, high = int(counts.min()), int(counts.max())
     number = f"{low}" if low == high else f"{low} to {high}"
-    bars = "bars: 95% t-interval of the mean" if high > 1 else "no intervals: a single training per point"
+    bars = "bars: 95% t-interval of the mean, none where all are equal" if high > 1 else "no intervals: a single training per point"
     hollow = "; hollow: a class has no example left" if (table["classes_missing"] > 0).any() else ""
     return f"accuracy: mean of {number} training{'s' * (high > 1)}, {bars} (of random and of all data at the right){hollow}"
 

@@ -12,7 +12,7 @@ from pipeline_lib.draw.style import plt
 NUMBERED = 12  # classes up to which a cell has room for its number
 LIMIT = 4  # times as much, or as little, as a random subset keeps: the ends of the colours
 DARK = 0.7  # of these ends: beyond it, white digits are readable on the cell
-DODGE = 0.8  # percent of the axis between the markers of two metrics
+DODGE = 0.8  # percent of the axis between the bars of two metrics
 
 
 def draw(table: pd.DataFrame, dataset: str, share: float) -> Figure:
@@ -81,26 +81,25 @@ def _lines(axes: Axes, table: pd.DataFrame, measure: str, name: str, title: str,
     metrics = _metrics(rows)
     for place, metric in enumerate(metrics):
         line = rows[rows["metric"] == metric].sort_values("point")
-        x = 100 * line["point"] + (place - (len(metrics) - 1) / 2) * DODGE
-        _line(axes, x, line, {**style.look(metric), "linewidth": 1.6, "markersize": 5.5, "label": metric})
+        look = {**style.look(metric), "linewidth": 1.6, "markersize": 5.5, "label": metric}
+        _line(axes, line, look, aside=(place - (len(metrics) - 1) / 2) * DODGE)
     for baseline, (colour, dashes) in style.BASELINES.items():
         line = rows[rows["metric"] == baseline].sort_values("point")
         look = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1, "label": baseline}
         if baseline == "full":
             axes.axhline(100 * line["mean"].iloc[0], **{**look, "label": "all data"})
         else:
-            _line(axes, 100 * line["point"], line, look)
+            _line(axes, line, look)
     axes.set_title(title, loc="left")
     axes.set_xlabel("left out (%)")
     axes.set_ylabel(label)
 
 
-def _line(
-    axes: Axes, x: pd.Series, rows: pd.DataFrame, look: dict, columns: tuple[str, str, str] = ("mean", "low", "high")
-) -> None:
-    middle, low, high = (100 * rows[column] for column in columns)
+def _line(axes: Axes, rows: pd.DataFrame, look: dict, prefix: str = "", aside: float = 0) -> None:
+    """Draw {prefix}mean against the pruned share; the intervals stand aside, so that they do not hide one another."""
+    x, (middle, low, high) = 100 * rows["point"], (100 * rows[f"{prefix}{end}"] for end in ("mean", "low", "high"))
     axes.plot(x, middle, **look)
-    axes.vlines(x, low, high, color=look["color"], linewidth=1.3, alpha=0.7, zorder=1.5)
+    axes.vlines(x + aside, low, high, color=look["color"], linewidth=1.3, alpha=0.7, zorder=1.5)
 
 
 def _gains(axes: Axes, table: pd.DataFrame, measure: str, name: str, title: str) -> None:
@@ -109,17 +108,11 @@ def _gains(axes: Axes, table: pd.DataFrame, measure: str, name: str, title: str)
     metrics = _metrics(rows)
     for place, metric in enumerate(metrics):
         line = rows[rows["metric"] == metric].sort_values("point")
-        x = 100 * line["point"] + (place - (len(metrics) - 1) / 2) * DODGE
-        _line(axes, x, line, {**style.look(metric), "linewidth": 1.6, "markersize": 5.5}, ("gain_mean", "gain_low", "gain_high"))
+        look = {**style.look(metric), "linewidth": 1.6, "markersize": 5.5}
+        _line(axes, line, look, "gain_", (place - (len(metrics) - 1) / 2) * DODGE)
     colour, dashes = style.BASELINES["random"]
     line = rows[rows["metric"] == "random"].sort_values("point")
-    _line(
-        axes,
-        100 * line["point"],
-        line,
-        {"color": colour, "linestyle": dashes, "linewidth": 1.8},
-        ("gain_mean", "gain_low", "gain_high"),
-    )
+    _line(axes, line, {"color": colour, "linestyle": dashes, "linewidth": 1.8}, "gain_")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_title(title, loc="left")
     axes.set_xlabel("left out (%)")

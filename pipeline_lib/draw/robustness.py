@@ -14,7 +14,7 @@ from pipeline_lib.draw.style import plt
 
 WIDTH, HEIGHT = 4.9, 5.4  # inches of a panel and the one below it
 BELOW = 0.55  # height of the lower one, of the upper
-DODGE = 0.05  # between two lines, in distances between two bounds, so that intervals do not hide one another
+DODGE = 0.05  # between the bars of two lines, in distances between two bounds, so that intervals do not hide one another
 NAMES = {"random": "random", "full": "all data"}
 BOUNDED = {
     "linf": "largest change of a pixel, ε (1: from black to white)",
@@ -77,7 +77,7 @@ def _variant(pruned: pd.DataFrame, balanced: bool, budget: str) -> str:
 def _note(table: pd.DataFrame) -> str:
     fewest, most = int(table["runs"].min()), int(table["runs"].max())
     runs = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    bars = "bars: 95% t-interval of the mean" if most > 1 else "no intervals: a single network per point"
+    bars = "bars: 95% t-interval of the mean, none where all are equal" if most > 1 else "no intervals: a single network per point"
     mean = f"points: mean of {runs} network{'s' * (most > 1)}, each attacked by its own gradients; ε = 0: no attack"
     return f"{mean}; {bars}; differences are paired by seed"
 
@@ -92,10 +92,10 @@ def _lines(axes: Axes, table: pd.DataFrame, value: str) -> None:
         if rows[f"{value}_mean"].isna().all():
             axes.axhline(0, **look)
             continue
-        x = rows["epsilon"] + (place - (len(names) - 1) / 2) * DODGE * gap
-        axes.plot(x, 100 * rows[f"{value}_mean"], label=NAMES.get(name, name), **look)
+        axes.plot(rows["epsilon"], 100 * rows[f"{value}_mean"], label=NAMES.get(name, name), **look)
+        beside = rows["epsilon"] + (place - (len(names) - 1) / 2) * DODGE * gap
         low, high = 100 * rows[f"{value}_low"], 100 * rows[f"{value}_high"]
-        axes.vlines(x, low, high, color=look["color"], linewidth=1.3, alpha=0.7)
+        axes.vlines(beside, low, high, color=look["color"], linewidth=1.3, alpha=0.7)
 
 
 def _look(name: str) -> dict:

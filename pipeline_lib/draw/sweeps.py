@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
-DODGE = 0.04  # between the markers of two metrics, in distances to the next point, so that intervals do not hide one another
-WIDEST = 0.5  # all markers of a point together, in distances to the next point
+DODGE = 0.04  # between the bars of two metrics, in distances to the next point, so that intervals do not hide one another
+WIDEST = 0.5  # all bars of a point together, in distances to the next point
 MARGIN = 0.04  # right of the last point, where the baselines show their intervals, in widths of the panel
 DENSE = 4  # times closer than the widest distance, the points of a part are drawn once more, enlarged (chosen)
 FEWEST = 4  # points in such a part (chosen)
@@ -126,7 +126,7 @@ def note(table: pd.DataFrame) -> str:
     """Say how many trainings stand behind a point, what the bars are, and what a hollow point is if there is one."""
     fewest, most = int(table["runs"].min()), int(table["runs"].max())
     runs = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    intervals = "bars: 95% t-interval of the mean" if most > 1 else "no intervals: a single run per point"
+    intervals = "bars: 95% t-interval of the mean, none where all are equal" if most > 1 else "no intervals: a single run per point"
     at_right = "; random: dashed; all data: dotted, its bar at the right"
     if table.loc[table["metric"] == "random", "point"].isna().any():
         at_right = "; random: dashed, all data: dotted, their bars at the right"
@@ -159,8 +159,9 @@ def _panel(axes: Axes, panel: Panel, names: dict[str, str]) -> None:
     width = np.ptp(points) or 100  # a single point has none
     for place, metric in enumerate(metrics):
         rows, look = curves[curves["metric"] == metric].sort_values("point"), style.look(metric)
-        x = 100 * rows["point"] + (place - (len(metrics) - 1) / 2) * _dodge(points, len(metrics))[100 * rows["point"]].to_numpy()
-        _line(axes, x, rows, {**look, "linewidth": 1.6, "markersize": 5.5, "label": names.get(metric, metric)})
+        x = 100 * rows["point"]
+        beside = x + (place - (len(metrics) - 1) / 2) * _dodge(points, len(metrics))[x].to_numpy()
+        _line(axes, x, beside, rows, {**look, "linewidth": 1.6, "markersize": 5.5, "label": names.get(metric, metric)})
     for place, (name, (colour, dashes)) in enumerate(style.BASELINES.items()):
         rows = table[table["metric"] == name].sort_values("point")
         look = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1}
@@ -171,23 +172,26 @@ def _panel(axes: Axes, panel: Panel, names: dict[str, str]) -> None:
             axes.axhline(100 * rows["accuracy_mean"].iloc[0], label=label, **look)
             _intervals(axes, [points[-1] + MARGIN * (1 + place / 2) * width], rows, colour)
         else:
-            _line(axes, 100 * rows["point"], rows, {**look, "label": "random"})
+            _line(axes, 100 * rows["point"], 100 * rows["point"], rows, {**look, "label": "random"})
     axes.set_xlabel(panel.xlabel)
     axes.set_title(panel.title, loc="left")
 
 
 def _dodge(points: np.ndarray, metrics: int) -> pd.Series:
-    """Return how far apart the markers of two metrics stand at every point: less where points are close together."""
+    """Return how far apart the bars of two metrics stand at every point: less where points are close together."""
     gaps = np.diff(points, prepend=-np.inf, append=np.inf)
     nearest = np.minimum(gaps[:-1], gaps[1:])
     step = min(DODGE, WIDEST / max(metrics - 1, 1))
     return pd.Series(np.where(np.isfinite(nearest), step * nearest, 0), index=points)
 
 
-def _line(axes: Axes, x: pd.Series, rows: pd.DataFrame, look: dict) -> None:
-    """A line with its intervals, its points hollow where a class is missing."""
+def _line(axes: Axes, x: pd.Series, beside: pd.Series, rows: pd.DataFrame, look: dict) -> None:
+    """A line with its intervals, its points hollow where a class is missing.
+
+    Only the intervals stand beside their place: where curves are steep, a line that is shifted seems to be above another.
+    """
     axes.plot(x, 100 * rows["accuracy_mean"], **look)
-    _intervals(axes, x, rows, look["color"])
+    _intervals(axes, beside, rows, look["color"])
     hollow = _hollow(rows)
     if hollow.any():
         marker = {"marker": look.get("marker", "o"), "markersize": look.get("markersize", 5.5), "markerfacecolor": "white"}

@@ -161,9 +161,12 @@ def test_what_is_dense(points, part):
     assert sweeps.dense_part(np.array(points[::-1])) == part
 
 
-def test_markers_never_reach_over_to_the_next_point():
+def test_bars_stand_side_by_side_and_never_reach_over_to_the_next_point():
     for axes in draw(fine_windows()).axes:
-        drawn = np.array([lines(axes)[name].get_xdata() for name in ("el2n", "km", "std")])
+        bars = {to_hex(each.get_color()[0]): [x for (x, _), _ in each.get_segments()] for each in axes.collections}
+        shown = [lines(axes)[name] for name in ("el2n", "km", "std")]
+        assert np.ptp([line.get_xdata() for line in shown], axis=0).max() == 0, "the lines themselves stand where they belong"
+        drawn = np.array([bars[to_hex(line.get_color())] for line in shown])
         gaps = np.diff(100 * np.array(FINE[-drawn.shape[1] :]))
         assert (np.ptp(drawn, axis=0)[1:] <= gaps / 2).all()
         assert (np.ptp(drawn, axis=0)[:-1] <= gaps / 2).all()

@@ -122,8 +122,8 @@ def test_velocities_by_hand():
     assert table["percentile"].tolist() == [10, 90]
     np.testing.assert_allclose(table["mean"], [0.2, 0.6])
     np.testing.assert_allclose(table[["low", "high"]].iloc[1], [0, mean_interval([0.3, 0.9])[2]])
-    for column in ("relative_mean", "relative_low", "relative_high"):
-        np.testing.assert_allclose(table[column], [0.5, 1.5], err_msg="what the trainings differ in cancels")
+    np.testing.assert_allclose(table["relative_mean"], [0.5, 1.5])
+    assert table[["relative_low", "relative_high"]].isna().all(axis=None), "what the trainings differ in cancels: they are equal"
     assert table["runs"].tolist() == [2, 2]
 
 
