@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib import storage
-from pipeline_lib.analyse.ranking import likely_mislabelled
+from pipeline_lib.analyse.ranking import leads, likely_mislabelled
 from pipeline_lib.dynamics import Dynamics
 
-COLUMNS = ("index", "likely_mislabelled", "suggested", "belief", "belief_probability")
+COLUMNS = ("index", "likely_mislabelled", "suggested", "other", "lead", "belief", "belief_probability")
 
 
 def cartography(dynamics: Dynamics) -> pd.DataFrame:
@@ -47,11 +47,11 @@ def beliefs(throughout: np.ndarray, final: np.ndarray, labels: np.ndarray) -> pd
         labels: (N,) integer given labels.
 
     Returns:
-        One row per example with `COLUMNS`: the flag and the suggested class of `likely_mislabelled`, the most probable class
-        at the last epoch and its probability; classes as integers.
+        One row per example with `COLUMNS`: the flag and the suggested class of `likely_mislabelled`, the other class and its lead
+        (`leads`), the most probable class at the last epoch and its probability; classes as integers.
     """
     flag, suggested = likely_mislabelled(throughout, labels)
-    columns = (np.arange(len(labels)), flag, suggested, final.argmax(axis=1), final.max(axis=1))
+    columns = (np.arange(len(labels)), flag, suggested, *leads(throughout, labels), final.argmax(axis=1), final.max(axis=1))
     return pd.DataFrame(dict(zip(COLUMNS, columns, strict=True)))
 
 
@@ -69,3 +69,24 @@ def read_beliefs(path: str | Path, examples: int) -> pd.DataFrame:
     if len(table) != examples:
         raise storage.refuse(path, f"has {len(table)} rows for {examples} examples", "believe")
     return table
+
+
+def suspicious(believed: pd.DataFrame, labels: np.ndarray, class_names: list[str], source_id: list[str]) -> pd.DataFrame:
+    """Return the labels to look at: those that are not the most probable class, the other class's lead in descending order.
+
+    Args:
+        believed: as made by `beliefs`.
+        labels: (N,) integer given labels.
+        class_names: C names.
+        source_id: N files, or positions in the source.
+
+    Returns:
+        One row per example whose lead is above 1: `index`, `file`, `label`, `suggested_label` (the other class), `lead`,
+        `likely_mislabelled` (a lead of at least `ranking.LEAD`), `belief` and `belief_probability` at the last epoch.
+    """
+    found = believed[believed["lead"] > 1].sort_values("lead", ascending=False, kind="stable")
+    names, index = np.asarray(class_names, dtype=object), found["index"].to_numpy()
+    columns = {"index": index, "file": np.asarray(source_id, dtype=object)[index], "label": names[labels[index]]}
+    columns |= {"suggested_label": names[found["other"]], "lead": found["lead"].to_numpy()}
+    columns |= {"likely_mislabelled": found["likely_mislabelled"].to_numpy(), "belief": names[found["belief"]]}
+    return pd.DataFrame(columns | {"belief_probability": found["belief_probability"].to_numpy()})

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 LEAD = 4  # times as probable as the given label; measured on digits_noisy and cifar10_small_noisy (docs/results.md)
+# of the given labels that the ensemble predicts, and of a class that is doubted (chosen)
+HESITANT, BY_HEART, MOST_OF_A_CLASS = 0.8, 0.97, 1 / 3
 AND_RULE = "; "  # between the rules that flagged one example
 RULE = (
     f"another class is at least {LEAD} times as probable as the given label (mean over seeds and epochs of the models that were "
@@ -32,11 +34,26 @@ def likely_mislabelled(mean_probability: np.ndarray, labels: np.ndarray) -> tupl
 
     Source: Pickler et al. 2025, whose comparison of label-error detectors the margin of the average probability led.
     """
-    p, labels = np.asarray(mean_probability, dtype=np.float64), np.asarray(labels, dtype=np.int64)
-    leading = p.argmax(axis=1)
+    other, lead = leads(mean_probability, labels)
+    flag = lead >= LEAD
+    return flag, np.where(flag, other, np.asarray(labels, dtype=np.int64))
+
+
+def leads(mean_probability: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the class that speaks most against each label, and how far it leads; arguments as above.
+
+    Returns:
+        other: (N,) int64, the most probable class that is not the label.
+        lead: (N,) float64, its probability over that of the label: above 1, the label is not the most probable class; inf
+            where the label has none.
+    """
+    p, labels = np.array(mean_probability, dtype=np.float64), np.asarray(labels, dtype=np.int64)
     rows = np.arange(len(labels))
-    flag = p[rows, leading] >= LEAD * p[rows, labels]
-    return flag, np.where(flag, leading, labels)
+    own = p[rows, labels]
+    p[rows, labels] = -1
+    other = p.argmax(axis=1)
+    with np.errstate(divide="ignore"):
+        return other, p[rows, other] / own
 
 
 def ranking(
@@ -75,13 +92,14 @@ def ranking(
     return pd.DataFrame(columns)
 
 
-def below_cut_off(table: pd.DataFrame, votes: pd.DataFrame, percentile: float) -> pd.DataFrame:
+def below_cut_off(table: pd.DataFrame, votes: pd.DataFrame, percentile: float, other: np.ndarray) -> pd.DataFrame:
     """Add what the threshold examples say of every label to a ranking.
 
     Args:
         table: as made by `ranking`.
         votes: as made by `pipeline_lib.analyse.threshold.votes`.
         percentile: of the threshold examples' AUM that is the cut-off.
+        other: (N,) class name that the ensemble finds most probable beside the label: suggested where nothing else is.
 
     Returns:
         The table with `below_threshold` (bool) and `threshold_votes` (share of the trainings against the label, 0..1) before the
@@ -92,7 +110,35 @@ def below_cut_off(table: pd.DataFrame, votes: pd.DataFrame, percentile: float) -
         f"its AUM is no higher than {percentile:g}% of the threshold examples', which have a class that nothing supports (more "
         "than half of the trainings with threshold examples)"
     )
-    found = table.assign(below_threshold=flag, threshold_votes=votes["votes"].to_numpy())
+    suggested = np.where(flag & ~table["likely_mislabelled"], other, table["suggested_label"])
+    found = table.assign(suggested_label=suggested, below_threshold=flag, threshold_votes=votes["votes"].to_numpy())
     rule = found.pop("rule")
     both = np.where((rule != "") & flag, AND_RULE, "")
     return found.assign(rule=rule + both + np.where(flag, words, ""))
+
+
+def cautions(table: pd.DataFrame) -> list[str]:
+    """Say where doubts are to be trusted less, in sentences.
+
+    Args:
+        table: `label`, `belief` (the ensemble's class in the end) and `likely_mislabelled` of all N examples.
+    """
+    fit, found = float((table["belief"] == table["label"]).mean()), []
+    if fit < HESITANT:
+        found.append(
+            f"The networks predict only {fit:.0%} of the given labels in the end, so many doubts will be of images that they find "
+            "hard: a scoring recipe that learns more, or more epochs (`ensemble.epochs`), may help. The clearest doubts come first"
+        )
+    if fit > BY_HEART:
+        found.append(
+            f"The networks predict {fit:.1%} of the given labels in the end. If some are wrong they have learned these by heart, "
+            "and doubt few of them: go by the order, beyond what is flagged, or let the ensemble have fewer epochs "
+            "(`ensemble.epochs`)"
+        )
+    for name, of_class in table.groupby("label", sort=False)["likely_mislabelled"]:
+        if len(of_class) > 1 and of_class.mean() > MOST_OF_A_CLASS:
+            found.append(
+                f"{of_class.sum():,} of the {len(of_class):,} labels of class {name} are doubted: the networks hardly know the "
+                "class. If it is smaller than others, a scoring recipe with `balance: sampler` may help"
+            )
+    return found

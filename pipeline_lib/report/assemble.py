@@ -12,8 +12,9 @@ from pipeline_lib.report.build import UNFOLDED, Figure, Listing, Meta, Section, 
 from pipeline_lib.report.provenance import DataFacts
 from pipeline_lib.report.words import Caption
 
-FIRST = ("index", "file", "label", "suggested_label")  # columns of the ranking that are shown first
+FIRST = ("index", "file", "label", "true_label", "belief", "suggested_label")  # columns of the ranking that are shown first
 BELOW = ("below_threshold", "threshold_votes")  # columns that a ranking has where there are threshold examples
+BEST_FOR_LABELS = "margin_rank"  # orders by what the flag is made from
 RANK = "_rank"  # ends the name of a metric's column of ranks
 
 
@@ -105,11 +106,13 @@ def _tables(study: Study, section: str) -> list[Table]:
 
 
 def _ranking(table: pd.DataFrame, path: str) -> list[Table]:
-    """Views of the ranking, hardest first by the first metric: the doubted labels, by either rule, and the hardest examples."""
+    """Views of the ranking, hardest first by the margin (or the first metric): labels doubted by either rule, and the hardest."""
     ranks = [name for name in table.columns if name.endswith(RANK) and name.removesuffix(RANK) in table.columns]
+    ranks.sort(key=lambda name: name != BEST_FOR_LABELS)  # the same order otherwise
     ordered = table.sort_values(ranks[0], kind="stable")
     flag = ordered["likely_mislabelled"].astype(bool)
-    first = [name for name in FIRST if flag.any() or name != "suggested_label"]
+    suggests = flag.any() or (BELOW[0] in table.columns and table[BELOW[0]].any())
+    first = [name for name in FIRST if name in table.columns and (suggests or name != "suggested_label")]
     shown = (*FIRST, *ranks, "likely_mislabelled", *BELOW, "rule")
     others = [*ranks, *(name for name in table.columns if name not in shown)]
     below = [name for name in BELOW if name in table.columns]

@@ -15,7 +15,8 @@ def trainings(table: pd.DataFrame) -> str:
     single = " A point of a single training has no bar." if low == 1 else ""
     return (
         f"Every point is the mean of {number} trainings with different seeds; bars are two-sided 95% intervals of the mean "
-        f"(Student's t over the seeds).{single}"
+        "(Student's t over the seeds; none where all agree to the image). They tell how far other trainings would be off, not "
+        f"other test images or another ensemble.{single}"
     )
 
 
@@ -54,8 +55,8 @@ def points(table: pd.DataFrame) -> str:
 def correlated(table: pd.DataFrame) -> str:
     """Say what a correlation was computed over, one row per metric."""
     return (
-        f"{len(table)} metrics, all training examples, one ensemble. How far another ensemble would change the scores is what "
-        "their reliability tells."
+        f"{len(table)} metrics, all training examples, one ensemble, whose luck the metrics share: between two ensembles they "
+        "agree less. How far another ensemble would change the scores is what their reliability tells."
     )
 
 
@@ -86,3 +87,9 @@ def flagged(table: pd.DataFrame) -> str:
         f"{table['dataset'].nunique()} data sets, one set of trainings each; bars are 95% bootstrap intervals over the examples, "
         "not over trainings: wrong and right labels are drawn apart."
     )
+
+
+def suspicious(table: pd.DataFrame) -> str:
+    """Say how many labels are doubted, one row each."""
+    flagged = table["likely_mislabelled"].sum()
+    return f"Another class leads in {len(table):,} training examples, far enough to call {flagged:,} of them likely mislabelled."

@@ -119,6 +119,17 @@ CAPTIONS = {
         "how many examples lie where.",
         behind.points,
     ),
+    "suspicious": Caption(
+        "examples",
+        "Labels to look at first",
+        "The training images whose label is not what the ensemble takes them for, on average over its seeds and epochs, the "
+        "clearest first. The order says where to look; how far down labels are wrong depends on how well the networks know the "
+        "classes: of hesitant ones many doubts are of right labels, and what a long training has learned by heart is no longer "
+        "doubted.",
+        "Row by row; above an image its number, the label as given, and the class that leads with its lead. Bold: likely "
+        "mislabelled.",
+        behind.suspicious,
+    ),
     "elbow": Caption(
         "metrics",
         "How many clusters?",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline_lib.analyse import area
-from pipeline_lib.analyse.ranking import AND_RULE
+from pipeline_lib.analyse.ranking import AND_RULE, cautions
 from pipeline_lib.analyse.sweeps import BASELINES
 from pipeline_lib.report.build import Points
 
@@ -60,7 +60,7 @@ def mislabelled(ranking: pd.DataFrame, wrong: np.ndarray | None) -> str:
     """Say how many labels are doubted, by which rule, and how right that is where it can be known.
 
     Args:
-        ranking: `index`, `likely_mislabelled` and `rule` of all N examples.
+        ranking: `index`, `label`, `belief`, `likely_mislabelled` and `rule` of all N examples.
         wrong: (N,) bool, labels known to be wrong, or None.
     """
     flag = ranking["likely_mislabelled"].to_numpy(dtype=bool)
@@ -76,7 +76,7 @@ def mislabelled(ranking: pd.DataFrame, wrong: np.ndarray | None) -> str:
         known = wrong[ranking["index"].to_numpy()]
         text += f" {wrong.sum():,} labels are known to be wrong; {(flag & known).sum():,} of them are among the doubted"
         text += f", {(below & known).sum():,} below the cut-off." if below is not None else "."
-    return text
+    return " ".join([text, *(f"{sentence}." for sentence in cautions(ranking))])
 
 
 def break_even(tables: Tables) -> str | None:

@@ -94,6 +94,7 @@ def ranking() -> pd.DataFrame:
             "index": [0, 1, 2, 3],
             "file": ["a.png", "<b>.png", "c.png", "d.png"],
             "label": [CLASSES[label] for label in LABELS],
+            "belief": [CLASSES[label] for label in LABELS],
             "el2n": [0.1, 0.9, 1.0, 0.2],
             "el2n_rank": [4.0, 2.0, 1.0, 3.0],
             "flip": [0, 3, 1, 1],

@@ -5,7 +5,7 @@ from io import StringIO
 import numpy as np
 import pandas as pd
 
-from pipeline_lib.analyse.ranking import LEAD, RULE, likely_mislabelled, ranking
+from pipeline_lib.analyse.ranking import LEAD, RULE, cautions, likely_mislabelled, ranking
 
 
 def test_by_hand():
@@ -100,3 +100,25 @@ def test_a_class_may_be_called_anything():
     back = pd.read_csv(StringIO(written), keep_default_na=False)
     assert back["label"].tolist() == names
     assert back["suggested_label"].tolist() == ['a,"b"', ""]
+
+
+def believed(right, wrong, flagged=0):
+    """A class of cats of which so many are taken for cats and so many for dogs, and some are doubted; and ten sure dogs."""
+    cats = pd.DataFrame({"label": "cat", "belief": ["cat"] * right + ["dog"] * wrong, "likely_mislabelled": False})
+    cats.loc[: flagged - 1, "likely_mislabelled"] = True
+    return pd.concat([cats, pd.DataFrame({"label": ["dog"] * 10, "belief": "dog", "likely_mislabelled": False})])
+
+
+def test_doubts_of_networks_that_know_too_little_or_too_much_come_with_a_caution():
+    assert cautions(believed(9, 1)) == []
+    [hesitant] = cautions(believed(4, 6))
+    assert "only 70% of the given labels" in hesitant
+    [by_heart] = cautions(believed(90, 1))
+    assert "predict 99.0% of the given labels" in by_heart
+
+
+def test_a_class_that_is_doubted_as_a_whole_comes_with_a_caution():
+    [words] = cautions(believed(9, 1, flagged=4))
+    assert "4 of the 10 labels of class cat are doubted" in words
+    assert "balance: sampler" in words
+    assert cautions(believed(9, 1, flagged=3)) == []

@@ -14,7 +14,7 @@ from pipeline_lib.analyse import belief, elbow, tsne
 from pipeline_lib.analyse import examples as choosing
 from pipeline_lib.analyse.distributions import BARS, histograms
 from pipeline_lib.config import Augmentation
-from pipeline_lib.draw import augmentations, data_map, distributions, examples, picture
+from pipeline_lib.draw import augmentations, data_map, distributions, examples, picture, suspicious
 from pipeline_lib.draw import elbow as elbow_figure
 from pipeline_lib.draw import tsne as tsne_figure
 from pipeline_lib.dynamics import Dynamics
@@ -375,7 +375,9 @@ def test_a_curve_that_does_not_fit_is_refused(tmp_path, changes, asked, message)
 def test_drawing_loads_no_torch():
     """Torch costs seconds to import; of these figures only the augmentations need it."""
     names = ("analyse.belief", "analyse.distributions", "analyse.elbow", "analyse.examples", "analyse.tsne")
-    names += tuple(f"draw.{name}" for name in ("augmentations", "data_map", "distributions", "elbow", "examples", "tsne"))
+    names += tuple(
+        f"draw.{name}" for name in ("augmentations", "data_map", "distributions", "elbow", "examples", "suspicious", "tsne")
+    )
     code = "; ".join(f"import pipeline_lib.{name}" for name in names) + "; import sys; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -386,9 +388,45 @@ def test_beliefs_by_hand_and_from_their_file(tmp_path):
     table = belief.beliefs(throughout, final, np.array([0, 0, 2]))
     assert table["likely_mislabelled"].tolist() == [False, True, False]
     assert table["suggested"].tolist() == [0, 1, 2]
+    assert table["other"].tolist() == [1, 1, 0], "the most probable class that is not the label"
+    assert table["lead"].tolist() == pytest.approx([0.4 / 0.6, 8, 1 / 8])
     assert table["belief"].tolist() == [1, 1, 2]
     assert table["belief_probability"].tolist() == [0.7, 0.8, 0.9]
     storage.write_csv(tmp_path / "belief.csv", table)
     pd.testing.assert_frame_equal(belief.read_beliefs(tmp_path / "belief.csv", 3), table)
     with pytest.raises(PipelineError, match="has 3 rows for 4 examples"):
         belief.read_beliefs(tmp_path / "belief.csv", 4)
+
+
+def doubted():
+    """Two images whose labels another class leads, far and a little, and one whose label leads."""
+    throughout = np.array([[0.45, 0.55, 0.0], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]])
+    table = belief.beliefs(throughout, throughout, np.array([0, 0, 2]))
+    return belief.suspicious(table, np.array([0, 0, 2]), ["cat", "dog", "cow"], ["a.png", "b.png", "c.png"])
+
+
+def test_the_labels_to_look_at_come_with_the_largest_lead_first():
+    table = doubted()
+    assert table["file"].tolist() == ["b.png", "a.png"], "the label of the third leads"
+    assert table[["label", "suggested_label", "belief"]].to_numpy().tolist() == [["cat", "dog", "dog"]] * 2
+    assert table["lead"].tolist() == pytest.approx([8, 0.55 / 0.45])
+    assert table["likely_mislabelled"].tolist() == [True, False]
+
+
+def test_a_label_without_any_probability_is_led_without_end():
+    table = belief.beliefs(np.array([[0.0, 1.0]]), np.array([[0.0, 1.0]]), np.array([0]))
+    assert np.isinf(table["lead"].item())
+    assert table["likely_mislabelled"].item()
+
+
+def test_the_figure_of_doubted_labels_says_how_many_there_are():
+    images = np.zeros((3, 1, 8, 8), dtype=np.uint8)
+    figure = suspicious.draw(doubted(), images, "pets")
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[:3] == ["no. 1\ncat?\ndog x8.0", "no. 0\ncat?\ndog x1.2", ""]
+    assert "likely mislabelled (1 of 3; another class leads in 2)" in figure.get_supxlabel()
+    many = suspicious.draw(pd.concat([doubted()] * 40), images, "pets")
+    assert len(many.axes) == 60
+    assert "another class leads in 80, the first 60 of these drawn" in many.get_supxlabel()
+    none = suspicious.draw(doubted().iloc[:0], images, "pets")
+    assert "every label is" in none.axes[0].texts[0].get_text()

@@ -274,7 +274,7 @@ def test_the_doubted_labels_stand_before_the_hardest():
     assert doubted.frame["index"].tolist() == [1]
     assert "the other class is surer" in doubted.paragraph
     assert hardest.frame["index"].tolist() == [2, 1, 3, 0]
-    assert list(hardest.frame.columns[:5]) == ["index", "file", "label", "suggested_label", "likely_mislabelled"]
+    assert list(hardest.frame.columns[:5]) == ["index", "file", "label", "belief", "suggested_label"]
     assert (doubted.total, hardest.total) == (1, 4)
 
 

@@ -164,17 +164,20 @@ def test_votes_come_back_from_their_file(tmp_path):
 
 
 def test_both_flags_stand_in_the_ranking_with_their_rules():
-    lead, suggested = np.array([True, False, True]), np.array([1, 1, 0])
-    table = ranking({"el2n": np.arange(3.0)}, np.array([0, 1, 1]), ["a", "b"], ["x", "y", "z"], lead, RULE, suggested)
-    counted = votes([run([1], aum=[0, 5, 9]), run([2], aum=[0, 9, 5])], "training", 99)
-    both = below_cut_off(table, counted, 99)
-    assert both["below_threshold"].tolist() == [True, False, False]
-    assert both["threshold_votes"].tolist() == [1, 0, 0]
+    lead, suggested = np.array([True, False, True, False]), np.array([1, 1, 0, 0])
+    names = ["w", "x", "y", "z"]
+    table = ranking({"el2n": np.arange(4.0)}, np.array([0, 1, 1, 0]), ["a", "b"], names, lead, RULE, suggested)
+    counted = votes([run([1], aum=[0, 5, 9, 1]), run([2], aum=[0, 9, 5, 2])], "training", 99)
+    both = below_cut_off(table, counted, 99, np.array(["b", "a", "a", "b"], dtype=object))
+    assert both["below_threshold"].tolist() == [True, False, False, True]
+    assert both["threshold_votes"].tolist() == [1, 0, 0, 1]
+    assert both["suggested_label"].tolist() == ["b", "", "a", "b"], "where the lead suggests nothing, the other class"
     assert list(both.columns[-3:]) == ["below_threshold", "threshold_votes", "rule"]
-    first, second, third = both["rule"]
+    first, second, third, fourth = both["rule"]
     assert first.startswith(RULE + AND_RULE)
     assert "no higher than 99%" in first
     assert (second, third) == ("", RULE)
+    assert fourth.startswith("its AUM is no higher")
 
 
 def test_the_area_between_the_two_curves_is_the_aum_of_the_group():

@@ -26,6 +26,7 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here; the
     r"Train seed (\d+) of the tangent kernels on digits and .*": r"train_kernels \1",
     r"Train for sliding_window of digits by (\w+) .*": r"sweep \1",
     r"Train for (?!sliding_window)(\w+) of digits by (\w+) .*": r"sweep \1 \2",
+    r"Draw the labels of digits .*": "draw_suspicious",
     r"Draw (\w+) of digits": r"draw_\1",
     r"Attack the networks that prune_easiest of digits trains by (\w+)": r"attack \1",
     r"Draw test images of digits before .*": "draw_attacked",

@@ -366,7 +366,7 @@ def report_figures(dataset):
     examples = [f"examples/{metric}" for metric in study.metrics if metric not in BASELINES]
     return [
         *("augmentations", "distributions", "reliability", "correlation_pearson", "correlation_spearman"),
-        *("data_map", "tsne", "elbow", *examples),
+        *("data_map", "tsne", "elbow", "suspicious", *examples),
         *("sliding_window", "prune_fixed", "prune_easiest", *area, "prune_hardest", "prune_stratified"),
         *("clusters", "curriculum", *noise, "confusion", "cost", *optional),
     ]

@@ -93,6 +93,30 @@ rule draw_examples:
         "../scripts/draw_examples.py"
 
 
+rule draw_suspicious:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        belief="results/{dataset}/belief.csv",
+    output:
+        table="results/{dataset}/suspicious.csv",
+        figure="results/{dataset}/suspicious.png",
+    log:
+        "results/{dataset}/logs/draw_suspicious.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
+    params:
+        code=code("draw_suspicious"),
+        upstream=lambda w: belief_step(w.dataset).lineage,
+        origins=lambda w, input: origins_of(input),
+    message:
+        "Draw the labels of {wildcards.dataset} to look at first"
+    script:
+        "../scripts/draw_suspicious.py"
+
+
 rule draw_augmentations:
     input:
         "data/{dataset}/dataset.h5",

@@ -2,14 +2,19 @@
 
 from contextlib import ExitStack
 
+import numpy as np
+
 from pipeline_lib import dynamics, storage
 from pipeline_lib.analyse.belief import beliefs_of
+from pipeline_lib.analyse.ranking import cautions
 from pipeline_lib.data.dataset import read_labels
 from pipeline_lib.job import job
 
 with job(snakemake.log[0], snakemake.params.origins) as log, ExitStack() as stack:
-    labels, _, fingerprint = read_labels(snakemake.input.dataset)
+    labels, names, fingerprint = read_labels(snakemake.input.dataset)
     ensemble = dynamics.open_source(stack, list(snakemake.input.dynamics), {}, labels, fingerprint)
-    table = beliefs_of(ensemble)
+    table, names = beliefs_of(ensemble), np.array(names, dtype=object)
     storage.write_csv(snakemake.output[0], table, origin=snakemake.params.origin)
     log.info("%d of %d labels are likely wrong", table["likely_mislabelled"].sum(), len(table))
+    for sentence in cautions(table.assign(label=names[labels], belief=names[table["belief"]])):
+        log.warning("%s", sentence)

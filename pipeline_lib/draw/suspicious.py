@@ -1,0 +1,58 @@
+"""Images of the examples whose labels are doubted most."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pipeline_lib.analyse.ranking import LEAD
+from pipeline_lib.draw.picture import blank, short, show
+from pipeline_lib.draw.style import plt
+
+COLUMNS, MOST = 10, 60  # images in a row, and at most
+SIDE, CAPTION = 1.3, 0.62  # inches of an image, and for the text above
+LONGEST = 10  # characters of a class name that fit over an image
+DOUBTED, OTHERS = "#D55E00", "#333333"
+
+
+def draw(table: pd.DataFrame, images: np.ndarray, dataset: str) -> Figure:
+    """Draw the images at the top of the list, row by row.
+
+    Args:
+        table: as made by `pipeline_lib.analyse.belief.suspicious`.
+        images: (N, C, H, W) uint8 training images.
+        dataset: its name, for the title.
+    """
+    shown = table.head(MOST)
+    rows = max(1, -(-len(shown) // COLUMNS))
+    figure, grid = plt.subplots(rows, COLUMNS, figsize=(SIDE * COLUMNS + 0.3, (SIDE + CAPTION) * rows + 1.1), squeeze=False)
+    for axes in grid.flat:
+        blank(axes)
+    for axes, example in zip(grid.flat, shown.itertuples(), strict=False):
+        show(axes, images[example.index])
+        suggested = f"{short(example.suggested_label, LONGEST)} x{_times(example.lead)}"
+        axes.set_title(
+            f"no. {example.index}\n{short(example.label, LONGEST)}?\n{suggested}",
+            fontsize=8.5,
+            color=DOUBTED if example.likely_mislabelled else OTHERS,
+            fontweight="bold" if example.likely_mislabelled else "normal",
+        )
+    if table.empty:
+        grid[0, 0].text(0, 0.5, "none: every label is the ensemble's most probable class", transform=grid[0, 0].transAxes)
+    figure.suptitle(f"{dataset}: the labels to look at first", x=0.01, ha="left")
+    figure.supxlabel(
+        "no.: index in the table; with the question mark: the label as given; below: the class that leads, and how many times as "
+        "probable it is (mean over seeds and epochs)\n"
+        f"orange: at least {LEAD} times, likely mislabelled ({_counted(table, images)})",
+        fontsize=9,
+        color="#555555",
+    )
+    return figure
+
+
+def _times(lead: float) -> str:
+    return f"{lead:.1f}" if lead < 10 else f"{min(lead, 9999):.0f}"
+
+
+def _counted(table: pd.DataFrame, images: np.ndarray) -> str:
+    drawn = f", the first {MOST} of these drawn" if len(table) > MOST else ""
+    return f"{table['likely_mislabelled'].sum():,} of {len(images):,}; another class leads in {len(table):,}{drawn}"
