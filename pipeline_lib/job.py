@@ -54,6 +54,10 @@ def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[Log
         yield log
         if not helping:
             log.info("%s", ": ".join(filter(None, ["done", log.result])))
+    except KeyboardInterrupt:
+        log.warning("interrupted")
+        sys.excepthook = lambda *_: None  # a traceback would look like a defect
+        raise
     except Exception as error:
         if helping:
             log.warning("ended: %s", in_words(error) or repr(error), exc_info=not isinstance(error, PipelineError))

@@ -117,7 +117,7 @@ def _h5_fault(path: Path, fingerprints: dict[Path, str | None]) -> str | None:
     if dataset not in fingerprints:
         fingerprints[dataset] = _fingerprint(dataset)
     now = fingerprints[dataset]
-    return None if now in (None, made_for) else f"was made for another data set than {dataset} (its fingerprint differs)"
+    return None if now in (None, made_for) else f"is outdated: made for other images or labels than {dataset} has now"
 
 
 def _dataset_fault(path: Path) -> str | None:
@@ -180,7 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif path.name.endswith(MODEL):
             again = "the next attack trains it again"
         else:
-            again = f"snakemake --cores 2 {shlex.quote(str(path))}"
+            again = f"`snakemake --cores 2 {shlex.quote(str(path))}` makes it again"
         print(f"{path}: {fault}. Delete it: {again}")
     for path in findings.leftovers:
         if given.clean:

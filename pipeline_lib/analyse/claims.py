@@ -63,7 +63,7 @@ def judge(tables: Mapping[str, object]) -> pd.DataFrame:
         tables: all optional: `prune_easiest`, `prune_hardest`, `sliding_window`, `clusters` and `noisy_sliding_window` (the
             same on wrong labels): metric or baseline -> rows of the sweep; `noise_detection`: as made by `noise.detect`;
             `correlation`: as made by `correlation.intervals`; `early`: correlation, low and high of the early with the final
-            el2n by other seeds; `transfer`: as made by `diet.transferred`.
+            el2n of another ensemble (`correlation.between_ensembles`); `transfer`: as made by `diet.transferred`.
 
     Returns:
         One row per claim with `COLUMNS`: `claim` (a short name), `thesis` (what it says), `computed` (what was computed here),
@@ -222,7 +222,9 @@ def _thesis_shares(sweeps: Sweeps, metrics: list[str]) -> list[float]:
 def _known_early(tables) -> list[Part]:
     if "early" not in tables:
         raise UntestedError("needs el2n_early and el2n of an ensemble of at least two seeds")
-    return [part("correlation of early el2n with the final one by other seeds", tables["early"], AGREE, points=False)]
+    return [
+        part("correlation of early el2n with the final one of another ensemble (estimate)", tables["early"], AGREE, points=False)
+    ]
 
 
 def _known_by_a_tiny_network(tables) -> list[Part]:

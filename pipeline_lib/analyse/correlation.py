@@ -52,27 +52,42 @@ def intervals(scores: dict[str, np.ndarray], method: str, study_seed: int) -> pd
     return pd.DataFrame(rows, columns=INTERVAL_COLUMNS)
 
 
-def mean_of_pairs(pairs: Sequence[tuple[np.ndarray, np.ndarray]], study_seed: int) -> tuple[float, float, float]:
-    """Return (mean, low, high): the Pearson correlation of the scores of a pair, mean over pairs, with its interval as above.
+def between_ensembles(
+    one: Sequence[tuple[np.ndarray, np.ndarray]], other: Sequence[tuple[np.ndarray, np.ndarray]], longer: float, study_seed: int
+) -> tuple[float, float, float]:
+    """Estimate how a metric of one ensemble correlates (Pearson) with another metric of another ensemble, from one ensemble alone.
+
+    The halves of the ensemble are strangers to each other, but smaller than it, and so their scores agree less. For scores that are
+    means over seeds, with r the correlations between two halves (mean over splits; of both metrics, each with itself and with the
+    other), the correlation between two whole ensembles is
+
+        longer r(one, other) / sqrt( (1 + (longer - 1) r(one, one)) (1 + (longer - 1) r(other, other)) )
 
     Args:
-        pairs: of (N,) scores of the same examples; at least one.
+        one, other: for each split, the (N,) scores by its two halves; at least one split.
+        longer: seeds of the ensemble to those of a half.
         study_seed: what the resamples derive from.
 
     Returns:
-        NaN where a score is constant; no interval with fewer than ten examples.
+        (correlation, low, high): the interval is two-sided 95%, by bootstrap over the examples. NaN where a score is constant; no
+        interval with fewer than ten examples.
+
+    Source: the formula of Spearman 1910 and Brown 1910, for two tests instead of one.
     """
-    values = np.stack([score for pair in pairs for score in pair], axis=1).astype(np.float64)
+    values = np.stack([score for pairs in zip(one, other, strict=True) for pair in pairs for score in pair], axis=1)
 
     def measure(draws: np.ndarray) -> float:
-        table = _pearson(values, draws)
-        return float(np.mean([table[place, place + 1] for place in range(0, len(table), 2)]))
+        table = _pearson(values.astype(np.float64), draws)
+        found = [(table[at, at + 1], table[at + 2, at + 3], (table[at, at + 3] + table[at + 1, at + 2]) / 2) for at in firsts]
+        of_one, of_other, across = np.mean(found, axis=0)
+        return longer * across / np.sqrt((1 + (longer - 1) * of_one) * (1 + (longer - 1) * of_other))
 
-    mean = measure(np.ones(len(values)))
-    if len(values) < FEWEST or np.isnan(mean):
-        return mean, np.nan, np.nan
+    firsts = range(0, values.shape[1], 4)
+    estimate = float(measure(np.ones(len(values))))
+    if len(values) < FEWEST or np.isnan(estimate):
+        return estimate, np.nan, np.nan
     low, high = bootstrap_interval(measure, np.zeros(len(values)), RESAMPLES, generator(study_seed, "bootstrap", "correlation"))
-    return mean, float(low), float(high)
+    return estimate, float(low), float(high)
 
 
 def _bootstrap(scores: dict[str, np.ndarray], method: str, study_seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

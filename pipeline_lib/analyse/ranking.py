@@ -5,7 +5,7 @@ import pandas as pd
 
 LEAD = 4  # times as probable as the given label; measured on digits_noisy and cifar10_small_noisy (docs/results.md)
 # of the given labels that the ensemble predicts, and of a class that is doubted (chosen)
-HESITANT, BY_HEART, MOST_OF_A_CLASS = 0.8, 0.97, 1 / 3
+HESITANT, BY_HEART, MOST_OF_A_CLASS, A_FEW = 0.8, 0.97, 1 / 3, 2
 AND_RULE = "; "  # between the rules that flagged one example
 RULE = (
     f"another class is at least {LEAD} times as probable as the given label (mean over seeds and epochs of the models that were "
@@ -136,7 +136,7 @@ def cautions(table: pd.DataFrame) -> list[str]:
             "(`ensemble.epochs`)"
         )
     for name, of_class in table.groupby("label", sort=False)["likely_mislabelled"]:
-        if len(of_class) > 1 and of_class.mean() > MOST_OF_A_CLASS:
+        if of_class.sum() > A_FEW and of_class.mean() > MOST_OF_A_CLASS:
             found.append(
                 f"{of_class.sum():,} of the {len(of_class):,} labels of class {name} are doubted: the networks hardly know the "
                 "class. If it is smaller than others, a scoring recipe with `balance: sampler` may help"

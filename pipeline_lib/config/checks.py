@@ -128,8 +128,10 @@ def _check_noisy(study: "Study", name: str) -> None:
     section = study.datasets[noisy]
     if not isinstance(section, Derived) or section.base != name or section.flip_labels is None or section.fewer:
         raise ValueError(f"{key}: {noisy} should have `base: {name}` and `flip_labels:`, so that only labels differ")
-    if section.recipes != study.datasets[name].recipes:
-        raise ValueError(f"{key}: {noisy} should have the recipes of {name}, so that only labels differ")
+    own = study.datasets[name].recipes
+    if section.recipes != own:
+        written = ", ".join(f"{purpose}: {'null' if recipe is None else recipe}" for purpose, recipe in own)
+        raise ValueError(f"{key}: {noisy} should have the recipes of {name}, so that only labels differ: `recipes: {{{written}}}`")
     clean, wrong = (study.experiments_of(dataset).sliding_window for dataset in (name, noisy))
     for setting in ("size", "starts", "budget", "balanced"):
         if getattr(clean, setting) != getattr(wrong, setting):

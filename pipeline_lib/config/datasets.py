@@ -3,12 +3,14 @@
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from pipeline_lib.config.experiments import Experiments
 from pipeline_lib.config.recipes import Ensemble
 from pipeline_lib.config.section import Section, word_or
 from pipeline_lib.errors import one_of
+
+File = Annotated[str, AfterValidator(os.path.expanduser)]  # ~ is the user's home
 
 
 class Recipes(Section):
@@ -41,22 +43,22 @@ class Cifar(DatasetSection):
     """CIFAR-10 or CIFAR-100: a local .npz where there is one, else the official archive."""
 
     source: Literal["cifar10", "cifar100"]
-    npz: Annotated[str | None, Field(description="read instead of downloading when the file exists")] = None
+    npz: Annotated[File | None, Field(description="read instead of downloading when the file exists")] = None
 
 
 class Npz(DatasetSection):
     """An .npz with train_images (N,H,W,C) uint8, train_labels (N,), test_images, test_labels, class_names."""
 
     source: Literal["npz"]
-    npz: str
+    npz: File
 
 
 class ImageFolder(DatasetSection):
     """A folder that holds one folder of images per class."""
 
     source: Literal["imagefolder"]
-    train: Annotated[str, Field(min_length=1, description="folder of class folders")]
-    test: Annotated[str | None, Field(description="same layout; without it a share of `train` is split off")] = None
+    train: Annotated[File, Field(min_length=1, description="folder of class folders")]
+    test: Annotated[File | None, Field(description="same layout; without it a share of `train` is split off")] = None
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     size: Annotated[int, Field(ge=8, le=1024, description="pixels; images are resized to size x size")] = 64
     fit: Annotated[Literal["crop", "stretch"], Field(description="how a non-square image becomes square")] = "crop"

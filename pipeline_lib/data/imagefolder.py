@@ -1,7 +1,10 @@
 """A folder that holds one folder of images per class, resized to one size."""
 
+import logging
 import os
 import warnings
+from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from pipeline_lib.data.dataset import Dataset, printable, stratified_split
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.rng import generator
 
+log = logging.getLogger("pipeline")
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
 NAMED = 5  # unreadable images named in a message before it only counts them
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of 0..65535
@@ -29,15 +33,9 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
     Raises:
         PipelineError: the folder is missing, a class is empty, an image cannot be read, or training and test classes differ.
     """
-    train, names = scan(settings["train"], settings["obtain"])
-    if settings["test"]:
-        test, test_names = scan(settings["test"], settings["obtain"])
-        if test_names != names:
-            raise PipelineError(
-                f"{settings['test']}: its class folders ({one_of(test_names)}) differ from those of {settings['train']} "
-                f"({one_of(names)})"
-            )
-    else:
+    train, test, names = listed(settings)
+    _tell_of_other_files(filter(None, (settings["train"], settings["test"])))
+    if test is None:
         labels = np.array([label for _, label in train])
         kept, held = stratified_split(labels, settings["test_fraction"], generator(seed, "test split", "imagefolder"))
         train, test = [train[i] for i in kept], [train[i] for i in held]
@@ -46,6 +44,25 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
     labels = [np.array([label for _, label in split], dtype=np.int64) for split in (train, test)]
     names = [_text(name) for name in names]
     return Dataset(arrays[0], labels[0], arrays[1], labels[1], names, ids), f"images of {settings['train']}"
+
+
+def listed(settings: dict) -> tuple[list[tuple[Path, int]], list[tuple[Path, int]] | None, list[str]]:
+    """Return (training images, test images or None, class names), found without opening an image; arguments as for `read`.
+
+    Raises:
+        PipelineError: a folder is missing, a class is empty, or training and test classes differ.
+    """
+    train, names = scan(settings["train"], settings["obtain"])
+    if not settings["test"]:
+        return train, None, names
+    test, test_names = scan(settings["test"], settings["obtain"])
+    for here, there, lacking in (("train", "test", set(names) - set(test_names)), ("test", "train", set(test_names) - set(names))):
+        if lacking:
+            raise PipelineError(
+                f"{settings[there]}: lacks the class folders {one_of(sorted(lacking))}, which {settings[here]} has. Training and test "
+                "images must have the same classes"
+            )
+    return train, test, names
 
 
 def scan(folder: str | Path, obtain: str = "") -> tuple[list[tuple[Path, int]], list[str]]:
@@ -63,7 +80,9 @@ def scan(folder: str | Path, obtain: str = "") -> tuple[list[tuple[Path, int]], 
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise PipelineError(f"{folder}: no such folder. {obtain}".rstrip())
+        what = "is no folder" if folder.exists() else "no such folder"
+        cure = obtain or "Put one folder of images per class there, or change the path in config.yaml (`train:` or `test:`)"
+        raise PipelineError(f"{folder}: {what}. {cure}")
     classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if len(classes) < 2:
         found = one_of(entry.name for entry in classes) or "none"
@@ -77,8 +96,25 @@ def scan(folder: str | Path, obtain: str = "") -> tuple[list[tuple[Path, int]], 
     return images, [entry.name for entry in classes]
 
 
+def _tell_of_other_files(folders: Iterable[str]) -> None:
+    endings = Counter(file.suffix.lower() or "without any" for folder in folders for file in _no_images(Path(folder)))
+    if endings:
+        counted = one_of(f"{number} {ending}" for ending, number in endings.most_common())
+        log.warning("files that are no images by their ending were passed over: %s. Read are %s", counted, one_of(SUFFIXES))
+
+
+def _no_images(folder: Path) -> list[Path]:
+    """Return the files of the class folders, relative to their folder, that are passed over though they are not hidden."""
+    files = (file.relative_to(folder) for file in folder.glob("*/**/*") if file.is_file())
+    return [file for file in files if not _is_image(file) and not _hidden(file)]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not _hidden(path)
 
 
 def _text(name: str) -> str:

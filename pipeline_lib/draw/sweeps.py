@@ -126,11 +126,15 @@ def note(table: pd.DataFrame) -> str:
     """Say how many trainings stand behind a point, what the bars are, and what a hollow point is if there is one."""
     fewest, most = int(table["runs"].min()), int(table["runs"].max())
     runs = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    intervals = "bars: 95% t-interval of the mean, none where all are equal" if most > 1 else "no intervals: a single run per point"
-    at_right = "; random: dashed; all data: dotted, its bar at the right"
+    intervals = (
+        "bars, beside their points: 95% t-interval of the mean, none where all are equal"
+        if most > 1
+        else "no intervals: a single run per point"
+    )
+    at_right = "\nrandom: dashed; all data: dotted, its bar at the right"
     if table.loc[table["metric"] == "random", "point"].isna().any():
-        at_right = "; random: dashed, all data: dotted, their bars at the right"
-    hollow = "\nhollow: a class has no example left" if (_hollow(table) & table["point"].notna()).any() else ""
+        at_right = "\nrandom: dashed, all data: dotted, their bars at the right"
+    hollow = "; hollow: a class has no example left" if (_hollow(table) & table["point"].notna()).any() else ""
     return f"points: mean of {runs} training{'s' * (most > 1)}; {intervals}{at_right}{hollow}"
 
 

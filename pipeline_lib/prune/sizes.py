@@ -24,7 +24,7 @@ def check(experiment: str, settings: dict, epochs: int, batch: int, examples: in
         curriculum(settings, epochs, what)
     if examples is not None:
         for point, share in _smallest(experiment, settings):
-            enough(count(share, examples), batch, f"{what}, {point}")
+            enough(count(share, examples), batch, f"{what}, {point}", f"a batch is {batch / examples:.0%} of all {examples:,}")
 
 
 def check_varied(settings: dict, batches: dict[float | str, int], counts: list[int] | None, what: str) -> None:
@@ -68,15 +68,22 @@ def held_out_of(examples: int, share: float) -> int:
     return min(max(1, round(share * examples)), examples - 1)
 
 
-def enough(kept: int, batch: int, what: str) -> None:
+def enough(kept: int, batch: int, what: str, measure: str = "") -> None:
     """Refuse a subset that is smaller than a batch.
+
+    Args:
+        kept: examples.
+        batch: of the recipe.
+        what: was to be trained.
+        measure: what else helps to choose another share.
 
     Raises:
         PipelineError: naming what was to be trained, and the cure.
     """
     if kept < batch:
         raise PipelineError(
-            f"{what}: {kept} examples are fewer than one batch of {batch}. Prune less, or lower the recipe's `batch`"
+            f"{what}: {kept} examples are fewer than one batch of {batch}{f' ({measure})' if measure else ''}. Prune less (under "
+            "`experiments:` of the data set), or name a recipe with a smaller `batch` under its `recipes:`"
         )
 
 

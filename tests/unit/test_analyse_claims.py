@@ -278,7 +278,7 @@ def test_difficulty_is_known_early_if_an_early_score_agrees_with_the_final_one_o
     found = row("known early", early=((low + high) / 2, low, high))
     assert found["verdict"] == expected
     assert found["low"] == low
-    assert "other seeds" in found["computed"]
+    assert "another ensemble" in found["computed"]
     assert verdict("known early", correlation=correlations(0.9)) == "not tested", "within one ensemble it is no evidence"
 
 

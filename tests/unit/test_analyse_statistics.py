@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from pipeline_lib.analyse import correlation
-from pipeline_lib.analyse.correlation import intervals, mean_of_pairs
+from pipeline_lib.analyse.correlation import between_ensembles, intervals
 from pipeline_lib.analyse.statistics import bootstrap_interval, paired_difference, simultaneous_differences, values_at
 from tests.unit.sweep_tables import sweep
 
@@ -196,19 +196,31 @@ def test_the_largest_of_several_differences_is_covered(baseline):
     assert covered / repeats >= 0.93
 
 
-def test_the_mean_correlation_of_pairs_and_its_interval():
+def test_the_correlation_between_two_ensembles_is_foretold_from_the_halves_of_one():
     rng = np.random.default_rng(0)
-    a, b, c, d = rng.normal(size=(4, 200))
-    b, d = a + b, c + 3 * d
-    mean, low, high = mean_of_pairs([(a, b), (c, d)], 0)
-    assert mean == pytest.approx((stats.pearsonr(a, b)[0] + stats.pearsonr(c, d)[0]) / 2)
-    assert low < mean < high
-    [alone] = intervals({"a": a, "b": b}, "pearson", 0).itertuples(index=False)
-    assert mean_of_pairs([(a, b)], 0) == pytest.approx((alone.correlation, alone.low, alone.high)), "one pair, the same resamples"
+    early, late = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], size=20_000).T  # what the examples have
+
+    def ensemble():
+        """Ten seeds: what a seed errs early it errs in the end too."""
+        errors = rng.normal(size=(2, 10, len(early)))
+        return early + 1.5 * errors[0], late + errors[0] + errors[1]
+
+    (ones, others), (_, strangers) = ensemble(), ensemble()
+    halves = [(slice(0, 5), slice(5, 10))]
+    scores = [[(values[a].mean(axis=0), values[b].mean(axis=0)) for a, b in halves] for values in (ones, others)]
+    estimate, low, high = between_ensembles(*scores, 2, 0)
+    truth = stats.pearsonr(ones.mean(axis=0), strangers.mean(axis=0))[0]
+    within = stats.pearsonr(ones.mean(axis=0), others.mean(axis=0))[0]
+    assert estimate == pytest.approx(truth, abs=0.015)
+    assert low < estimate < high
+    assert within > estimate + 0.05, "within one ensemble they share its errors"
+    assert stats.pearsonr(scores[0][0][0], scores[1][0][1])[0] < estimate - 0.02, "halves alone agree less"
 
 
-def test_pairs_that_say_nothing_have_no_interval():
-    assert np.isnan(mean_of_pairs([(np.arange(20.0), np.ones(20))], 0)).all()
-    mean, low, high = mean_of_pairs([(np.arange(5.0), np.arange(5.0))], 0)
-    assert mean == pytest.approx(1)
+def test_scores_that_say_nothing_have_no_interval():
+    rising, same = np.arange(20.0), np.ones(20)
+    assert np.isnan(between_ensembles([(rising, same)], [(rising, rising)], 2, 0)).all()
+    few = [(rising[:5], rising[:5])]
+    estimate, low, high = between_ensembles(few, few, 2, 0)
+    assert estimate == pytest.approx(1)
     assert np.isnan([low, high]).all()

@@ -74,8 +74,26 @@ def test_a_test_folder_is_used_whole(folder, tmp_path):
 def test_a_test_folder_with_other_classes_is_refused(folder, tmp_path):
     for name in ("cat", "wolf"):
         picture(tmp_path / "test" / name / "x.png")
-    with pytest.raises(PipelineError, match=r"test: its class folders \(cat, wolf\) differ from those of .*images \(cat, dog\)"):
+    with pytest.raises(PipelineError, match=r"test: lacks the class folders dog, which .*images has. Training"):
         read(folder, test=str(tmp_path / "test"))
+    (tmp_path / "test" / "wolf").rename(tmp_path / "test" / "dog")
+    picture(tmp_path / "test" / "wolf" / "x.png")
+    with pytest.raises(PipelineError, match=r"images: lacks the class folders wolf, which .*test has"):
+        read(folder, test=str(tmp_path / "test"))
+
+
+def test_files_that_are_passed_over_are_counted_but_for_the_hidden(folder, tmp_path, caplog):
+    home = folder.rename(tmp_path / ".kept")  # a hidden folder further up hides nothing
+    read(home)
+    assert caplog.text == ""
+    (home / "dog" / "x.heic").write_text("")
+    (home / "dog" / "more").mkdir()
+    (home / "dog" / "more" / "y.HEIC").write_text("")
+    (home / "cat" / "z").write_text("")
+    (home / "cat" / ".DS_Store").write_text("")
+    (home / "README.md").write_text("in no class")
+    read(home)
+    assert "passed over: 2 .heic, 1 without any. Read are .bmp" in caplog.text
 
 
 def test_nested_images_count_and_hidden_or_other_files_do_not(folder):
@@ -214,6 +232,12 @@ def test_one_class_is_too_few(folder):
 def test_a_missing_folder_says_where_to_get_the_images(tmp_path):
     with pytest.raises(PipelineError, match=r"none: no such folder\. Get it at example\.org\.$"):
         read(tmp_path / "none")
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "images.zip").write_text("")
+    with pytest.raises(PipelineError, match=r"images\.zip: is no folder\. Put one folder of images per class there"):
+        read(tmp_path / "images.zip", obtain="")
 
 
 def test_a_name_with_the_end_of_a_line_in_it_does_not_break_tables(tmp_path):

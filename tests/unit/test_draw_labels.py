@@ -113,7 +113,7 @@ def test_the_report_lists_the_labels_below_the_cut_off_with_their_own_rule():
 def test_the_summary_counts_both_rules():
     said = summary.mislabelled(ranking(), np.array([False, True, False, False]))
     assert "2 lie below the cut-off that was learned from threshold examples, 1 of these are among both." in said
-    assert said.endswith("1 labels are known to be wrong; 1 of them are among the doubted, 1 below the cut-off.")
+    assert "1 labels are known to be wrong; 1 of them are among the doubted, 1 below the cut-off." in said
 
 
 def test_captions_say_what_was_counted():

@@ -265,7 +265,7 @@ def test_a_curriculum_begins_at_its_end_and_grows_to_all_data(plan, balanced):
     ],
 )
 def test_a_subset_smaller_than_a_batch_is_refused(plan, experiment, metric, changes, says):
-    with pytest.raises(PipelineError, match=f"^{says} are fewer than one batch of 4. Prune less, or lower the recipe's `batch`"):
+    with pytest.raises(PipelineError, match=f"^{says} are fewer than one batch of 4. Prune less \\(under `experiments:` of"):
         plan(experiment, metric, missing_classes="allow", **changes)
 
 

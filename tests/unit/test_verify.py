@@ -79,7 +79,7 @@ def test_a_network_in_the_run_store(tree, capsys, damage):
 def test_scores_of_another_data_set(tree, capsys):
     scores.write(SCORES, np.arange(6.0), {"dataset": "another"})
     assert main(["results"]) == 1
-    assert f"{SCORES}: was made for another data set than data/d/dataset.h5" in lines(capsys)[0]
+    assert f"{SCORES}: is outdated: made for other images or labels than data/d/dataset.h5 has now" in lines(capsys)[0]
 
 
 def test_a_data_set_that_is_not_what_its_fingerprint_says(tree, capsys):

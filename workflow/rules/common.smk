@@ -199,7 +199,22 @@ def check_imbalance(dataset):
                 imbalance.of_test_set(asked, trained, dict(zip(names, most)), key)
 
 
+@functools.cache
+def check_source(dataset):
+    """A source that is not there is said before any job runs: one that fails takes the data set with it, and all that follows."""
+    section = dataset_section(dataset)
+    with refused_in_words():
+        match source_kind(dataset):
+            case "imagefolder":
+                from pipeline_lib.data import imagefolder
+
+                imagefolder.listed(plain(section))
+            case "npz" if not Path(section.npz).is_file():
+                raise PipelineError(f"{section.npz}: missing. Put the file there, or change `npz:` in config.yaml")
+
+
 def dataset_inputs(wildcards):
+    check_source(wildcards.dataset)
     check_imbalance(wildcards.dataset)
     settings = source_settings(wildcards.dataset)
     return {name: settings[key] for name, key in (("archive", "archive"), ("base", "base_file")) if key in settings}

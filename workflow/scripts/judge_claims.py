@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from pipeline_lib import dynamics, storage
 from pipeline_lib.analyse.claims import judge
-from pipeline_lib.analyse.correlation import mean_of_pairs
+from pipeline_lib.analyse.correlation import between_ensembles
 from pipeline_lib.analyse.reliability import halves, scored_by_seeds
 from pipeline_lib.analyse.sweeps import read_sweeps
 from pipeline_lib.data.dataset import read_labels
@@ -23,9 +23,10 @@ with job(snakemake.log[0], snakemake.params.origins) as log, ExitStack() as stac
         labels, _, fingerprint = read_labels(files.dataset)
         ensemble = dynamics.open_source(stack, list(files.dynamics), {}, labels, fingerprint)
         early, final = (scored_by_seeds(ensemble, settings) for settings in params.early_and_final)
-        splits = halves(len(ensemble.seeds), params.splits, generator(params.study_seed, "split halves"))
-        pairs = [pair for one, other in splits for pair in ((early(one), final(other)), (early(other), final(one)))]
-        tables["early"] = mean_of_pairs(pairs, params.study_seed)
+        seeds = len(ensemble.seeds)
+        splits = halves(seeds, params.splits, generator(params.study_seed, "split halves"))
+        scored = [[(by(a), by(b)) for a, b in splits] for by in (early, final)]
+        tables["early"] = between_ensembles(*scored, seeds / (seeds // 2), params.study_seed)
     table = judge(tables)
     storage.write_csv(snakemake.output[0], table)
     log.info("%s", table["verdict"].value_counts().to_dict())

@@ -3,6 +3,7 @@
 import importlib
 
 from pipeline_lib.data import dataset as canonical
+from pipeline_lib.data.oddities import oddities
 from pipeline_lib.job import job
 
 with job(snakemake.log[0], snakemake.params.origins) as log:
@@ -11,5 +12,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     dataset, note = source.read({**snakemake.params.settings, "obtain": obtain}, snakemake.params.seed)
     canonical.check(dataset, f"data set {snakemake.wildcards.dataset}")
     attrs = {"source": snakemake.params.settings, "note": note, "seed": snakemake.params.seed, "origin": snakemake.params.origin}
+    for sentence in oddities(dataset):
+        log.warning("%s", sentence)
     canonical.write(snakemake.output[0], dataset, attrs)
     log.info("%d training and %d test images of %d classes", len(dataset.train_labels), len(dataset.test_labels), dataset.classes)
