@@ -110,6 +110,18 @@ class Study(Section):
         base = found["metric"] if found else None
         return base in self.metrics and metric_files.load(self.metric_function(base)).NEEDS == "dynamics"
 
+    def has_features(self, dataset: str) -> bool:
+        """Whether a data set has label-free features (SwAV)."""
+        return self.datasets[dataset].swav is not None
+
+    def serves(self, dataset: str, metric: str) -> bool:
+        """Whether a data set can be scored by a metric: without features not by one of clusters."""
+        return self.has_features(dataset) or metric_files.load(self.metric_function(metric)).NEEDS != "clusters"
+
+    def metrics_of(self, dataset: str) -> list[str]:
+        """Return the configured metrics that a data set is scored by."""
+        return [metric for metric in self.metrics if self.serves(dataset, metric)]
+
     def scored_by(self, dataset: str, metric: str) -> str:
         """Return the data set whose ensemble a metric of a data set reads: its own, or the one that the metric's name tells."""
         found = None if metric in self.metrics else FOREIGN_METRIC.fullmatch(metric)
@@ -156,8 +168,10 @@ class Study(Section):
         return self.experiments_of(section.base).model_copy(update={"label_noise": LabelNoise(), **dict.fromkeys(BEYOND)})
 
     def swept(self, dataset: str) -> list[str]:
-        """Return the experiments that a data set trains for: all but those whose section is null."""
-        return [name for name in SWEPT if getattr(self.experiments_of(dataset), name) is not None]
+        """Return the experiments that a data set trains for: all but those whose section is null, or that lack its features."""
+        sections = self.experiments_of(dataset)
+        there = [name for name in SWEPT if getattr(sections, name) is not None]
+        return there if self.has_features(dataset) else [name for name in there if name != "clusters"]
 
     def baselines(self, experiment: str) -> tuple[str, ...]:
         """Return the baselines that stand beside an experiment's metrics; some bring random subsets of their own."""
@@ -195,12 +209,12 @@ class Study(Section):
         if experiment in ENSEMBLE_EXPERIMENTS:
             names = [name for named in self.ensemble_metrics(dataset, experiment).values() for name in named.values()]
             return [*names, *([INPUT_NORM] if experiment == "score_epoch" else [])]
-        return self.named(settings.metrics)
+        return [name for name in self.named(settings.metrics) if self.serves(dataset, name)]
 
     def attacked_metrics(self, dataset: str) -> list[str]:
         """Return the metrics whose pruned trainings are attacked, without the baselines; the experiment must be on."""
         asked = self.experiments_of(dataset).robustness.metrics
-        return self.swept_metrics(dataset, "prune_easiest") if asked == "all" else list(asked)
+        return self.swept_metrics(dataset, "prune_easiest") if asked == "all" else [m for m in asked if self.serves(dataset, m)]
 
     def named(self, metrics: list[str] | str) -> list[str]:
         """Return the metrics by name where a section says `all`."""

@@ -38,10 +38,18 @@ def known_noise(dataset):
     return ["noise_detection"] if study.experiments_of(dataset).label_noise.noisy else []
 
 
+def judged(dataset):
+    """The experiments that the claims are about."""
+    return [
+        name
+        for name in ("prune_easiest", "prune_hardest", "sliding_window", "clusters")
+        if name in study.swept(dataset)
+    ]
+
+
 def claim_sweeps(dataset):
     """The sweeps that the claims are about: name of the table -> metric -> file."""
-    judged = ("prune_easiest", "prune_hardest", "sliding_window", "clusters")
-    files = {experiment: sweep_files(dataset, experiment) for experiment in judged}
+    files = {experiment: sweep_files(dataset, experiment) for experiment in judged(dataset)}
     if known_noise(dataset):
         files["noisy_sliding_window"] = sweep_files(noisy_twin(dataset), "sliding_window")
     return files
@@ -63,7 +71,7 @@ def other_networks(dataset):
 
 
 def claim_lineage(dataset):
-    lineage = [sweeps_lineage(dataset, "prune_easiest", "prune_hardest", "sliding_window", "clusters")]
+    lineage = [sweeps_lineage(dataset, *judged(dataset))]
     if known_noise(dataset):
         lineage += [sweeps_lineage(noisy_twin(dataset), "sliding_window"), scores_lineage(noisy_twin(dataset))]
     if other_networks(dataset):
@@ -132,31 +140,20 @@ rule draw_cost:
 
 def alone_files(dataset):
     """The trainings of a data set's report that are no points of a sweep: each says itself how fast it was."""
-    features = [f"results/{dataset}/features/swav.h5"] if has_features(dataset) else []
+    features = [f"results/{dataset}/features/swav.h5"] if study.has_features(dataset) else []
     threshold = threshold_runs(dataset) if has_threshold(dataset) else []
     return [*ensemble_files(dataset), *features, *threshold, *landscape_files(dataset)]
 
 
 def alone_lineage(dataset):
-    features = features_step(dataset).lineage if has_features(dataset) else None
+    features = features_step(dataset).lineage if study.has_features(dataset) else None
     threshold = lineages(threshold_steps(dataset)) if has_threshold(dataset) else []
     return [ensemble_lineage(dataset), features, threshold, landscape_lineage(dataset)]
 
 
-def has_features(dataset):
-    return dataset_section(dataset).swav is not None
-
-
 def told_sweeps(dataset):
-    """The sweeps of the report: experiment -> metric -> file; without SwAV none that is chosen by clusters."""
-    experiments = [name for name in study.swept(dataset) if has_features(dataset) or name != "clusters"]
-    return {
-        name: {m: path for m, path in sweep_files(dataset, name).items() if told(dataset, m)} for name in experiments
-    }
-
-
-def told(dataset, metric):
-    return has_features(dataset) or not study.has_metric(metric) or needs(metric) != "clusters"
+    """The sweeps of the report: experiment -> metric -> file."""
+    return {name: sweep_files(dataset, name) for name in study.swept(dataset)}
 
 
 rule sum_speed:
@@ -232,7 +229,7 @@ rule draw_noise_detection:
         mem_mb=light_memory,
         runtime=light_minutes,
     params:
-        metrics=list(study.metrics),
+        metrics=lambda w: study.metrics_of(with_wrong_labels(w.dataset)),
         noisy=lambda w: with_wrong_labels(w.dataset),
         study_seed=study.seed,
         code=code("draw_noise_detection"),
@@ -327,7 +324,7 @@ rule rank_examples:
         mem_mb=light_memory,
         runtime=light_minutes,
     params:
-        metrics=list(study.metrics),
+        metrics=lambda w: study.metrics_of(w.dataset),
         code=code("rank_examples"),
         threshold=plain(study.threshold),
         upstream=lambda w: [scores_lineage(w.dataset), belief_step(w.dataset).lineage, votes_lineage(w.dataset)],

@@ -343,7 +343,7 @@ def sweep_files(dataset, experiment):
 
 
 def score_files(dataset):
-    return [f"results/{dataset}/scores/{metric}.h5" for metric in study.metrics]
+    return [f"results/{dataset}/scores/{metric}.h5" for metric in study.metrics_of(dataset)]
 
 
 def noisy_twin(dataset):
@@ -378,12 +378,13 @@ def report_figures(dataset):
     area = [] if area_shares_lacking(dataset) else ["area"]
     twin = ["label_noise"] if study.experiments_of(dataset).label_noise.noisy else []
     noise = [*twin, *(["noise_detection"] if study.wrong_labels_of(dataset) else [])]
-    examples = [f"examples/{metric}" for metric in study.metrics if metric not in BASELINES]
+    examples = [f"examples/{metric}" for metric in study.metrics_of(dataset) if metric not in BASELINES]
+    features, clusters = (["tsne", "elbow"], ["clusters"]) if study.has_features(dataset) else ([], [])
     return [
         *("augmentations", "distributions", "reliability", "correlation_pearson", "correlation_spearman"),
-        *("data_map", "tsne", "elbow", "suspicious", *examples),
+        *("data_map", *features, "suspicious", *examples),
         *("sliding_window", "prune_fixed", "prune_easiest", *area, "prune_hardest", "prune_stratified"),
-        *("clusters", "curriculum", *noise, "confusion", "cost", *optional),
+        *(*clusters, "curriculum", *noise, "confusion", "cost", *optional),
     ]
 
 

@@ -30,7 +30,7 @@ rule draw_distributions:
         mem_mb=light_memory,
         runtime=light_minutes,
     params:
-        functions={m: study.metric_function(m) for m in study.metrics},
+        functions=lambda w: {m: study.metric_function(m) for m in study.metrics_of(w.dataset)},
         code=code("draw_distributions"),
         upstream=lambda w: scores_lineage(w.dataset),
         origins=lambda w, input: origins_of(input),

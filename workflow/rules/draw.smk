@@ -171,7 +171,7 @@ rule draw_correlation:
         mem_mb=light_memory,
         runtime=light_minutes,
     params:
-        metrics=list(study.metrics),
+        metrics=lambda w: study.metrics_of(w.dataset),
         study_seed=study.seed,
         code=code("draw_correlation"),
         upstream=lambda w: scores_lineage(w.dataset),

@@ -138,7 +138,7 @@ def sweeps_lineage(dataset, *experiments):
 
 
 def scores_lineage(dataset):
-    return lineages(score_step(dataset, metric) for metric in study.metrics)
+    return lineages(score_step(dataset, metric) for metric in study.metrics_of(dataset))
 
 
 def ensemble_lineage(dataset):

@@ -14,15 +14,15 @@ def report_configuration(dataset):
         "seed": study.seed,
         "datasets": {name: {k: v for k, v in plain(study.datasets[name]).items() if k not in below} for name in bases},
         "recipes": {name: plain(values) for name, values in study.recipes.items() if name in recipes},
-        "swav": {section.swav: swav_settings(dataset)},
+        "swav": {section.swav: swav_settings(dataset)} if study.has_features(dataset) else {},
         "ensemble": plain(study.ensemble_of(dataset)),
-        "metrics": report_metrics(),
+        "metrics": report_metrics(dataset),
         "experiments": plain(experiments),
     }
 
 
-def report_metrics():
-    return {metric: score_settings(metric) for metric in study.metrics}
+def report_metrics(dataset):
+    return {metric: score_settings(metric) for metric in study.metrics_of(dataset)}
 
 
 def report_lineage(dataset):
@@ -31,7 +31,7 @@ def report_lineage(dataset):
     lineages = [
         [
             ensemble_lineage(name),
-            clusters_step(name, elbow_features(), "elbow").lineage,
+            clusters_step(name, elbow_features(), "elbow").lineage if study.has_features(name) else None,
             scores_lineage(name),
             votes_lineage(name),
             noise_kinds_lineage(name) if study.experiments_of(name).label_noise.kinds else [],
@@ -68,7 +68,7 @@ rule report:
     params:
         figures=lambda w: report_figures(w.dataset),
         tables=lambda w: report_tables(w.dataset),
-        metrics=report_metrics(),
+        metrics=lambda w: report_metrics(w.dataset),
         settings=lambda w: report_configuration(w.dataset),
         look=REPORT_LOOK,
         code=code("report", *map(metric_module, study.metrics)),
