@@ -17,6 +17,7 @@ SHA256 = {
     "cifar10": "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     "cifar100": "85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
 }
+AGAIN = "Run the same command again"
 NOTE = "A. Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images; no formal licence is stated"
 
 
@@ -42,9 +43,9 @@ def download(source: str, path: str | Path) -> None:
                 f"`datasets.{source}.npz` in config.yaml points"
             ) from error
         except RuntimeError as error:  # torchvision's word for a checksum that differs
-            raise PipelineError(f"{path}: the download is cut short or damaged ({error}). Run the same command again") from error
+            raise PipelineError(f"{path}: the download is cut short or damaged ({error}). {AGAIN}") from error
         if not _official(temporary, source):
-            raise PipelineError(f"{path}: the download is not the official archive (its SHA-256 differs). Run the same command again")
+            raise PipelineError(f"{path}: the download is not the official archive (its SHA-256 differs). {AGAIN}")
 
 
 def read(settings: dict, seed: int) -> tuple[Dataset, str]:

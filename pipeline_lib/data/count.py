@@ -14,9 +14,7 @@ CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
 CIFAR = {"cifar10": (5000,) * 10, "cifar100": (500,) * 100}
 
 
-def class_counts(
-    kind: str, settings: dict, base: list[int] | None = None, names: list[str] | None = None
-) -> list[int] | None:
+def class_counts(kind: str, settings: dict, base: list[int] | None = None, names: list[str] | None = None) -> list[int] | None:
     """Return the number of training examples of each class, or None if only reading the source can tell.
 
     Args:
@@ -48,7 +46,7 @@ def class_counts(
     return None
 
 
-def test_counts(kind: str, settings: dict, base: list[int] | None = None) -> list[int] | None:
+def counts_of_test(kind: str, settings: dict, base: list[int] | None = None) -> list[int] | None:
     """Return the number of test images of each class, or None if only reading the source can tell; arguments as above."""
     match kind:
         case "digits":

@@ -59,8 +59,8 @@ def listed(settings: dict) -> tuple[list[tuple[Path, int]], list[tuple[Path, int
     for here, there, lacking in (("train", "test", set(names) - set(test_names)), ("test", "train", set(test_names) - set(names))):
         if lacking:
             raise PipelineError(
-                f"{settings[there]}: lacks the class folders {one_of(sorted(lacking))}, which {settings[here]} has. Training and test "
-                "images must have the same classes"
+                f"{settings[there]}: lacks the class folders {one_of(sorted(lacking))}, which {settings[here]} has. Training and "
+                "test images must have the same classes"
             )
     return train, test, names
 
@@ -134,7 +134,8 @@ def _load(paths: list[Path], size: int, fit: str) -> np.ndarray:
             return f"{paths[position]} ({error})"
         return None
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # decoding releases the interpreter lock
+    # decoding releases the interpreter lock
+    with warnings.catch_warnings(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow itself refuses from twice its limit only
         outcomes = list(
             tqdm(pool.map(load, range(len(paths))), total=len(paths), desc="reading images", unit="image", disable=None)

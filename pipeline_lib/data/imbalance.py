@@ -66,4 +66,5 @@ def _check(counts: dict[str, int], available: dict[str, int], key: str, split: s
         if name not in available:
             raise PipelineError(f"{key}: there is no class {name!r}; accepted: {one_of(available)}")
         if number > available[name]:
-            raise PipelineError(f"{key}.{name}: {number} examples asked for, but the base has only {available[name]} {split} images")
+            has = f"the base has only {available[name]} {split} images"
+            raise PipelineError(f"{key}.{name}: {number} examples asked for, but {has}")

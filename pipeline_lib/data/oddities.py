@@ -24,11 +24,15 @@ def _hash(image: np.ndarray) -> bytes:
 
 
 def _leaks(dataset: Dataset, places: dict[bytes, list[int]]) -> list[str]:
-    leaked = [found[0] for image in dataset.test_images if (found := places.get(_hash(image)))]
-    if not leaked:
+    tested = zip(dataset.test_images, dataset.test_labels, strict=True)
+    pairs = [(label, found[0]) for image, label in tested if (found := places.get(_hash(image)))]
+    if not pairs:
         return []
-    named = one_of(dataset.source_id[index] for index in leaked[:NAMED])
-    return [f"{len(leaked):,} test images are training images as well (copies of {named}): accuracies are too high by what they add"]
+    named = one_of(dataset.source_id[index] for _, index in pairs[:NAMED])
+    other = sum(label != dataset.train_labels[index] for label, index in pairs)
+    under = f", {other:,} of them under another label" if other else ""
+    copies = f"{len(pairs):,} test images are training images as well (copies of {named}){under}"
+    return [f"{copies}: accuracies are too high by what they add"]
 
 
 def _contradictions(dataset: Dataset, groups) -> list[str]:

@@ -19,7 +19,9 @@ def test_an_ordinary_data_set_has_none():
 
 def test_copies_in_the_test_set_are_counted_and_named():
     [words] = oddities(dataset([1, 2, 3, 4], [0, 0, 1, 1], [5, 4, 4], [0, 1, 1]))
-    assert words.startswith("2 test images are training images as well (copies of 3.png, 3.png)")
+    assert words.startswith("2 test images are training images as well (copies of 3.png, 3.png): accuracies")
+    [words] = oddities(dataset([1, 2, 3, 4], [0, 0, 1, 1], [5, 4, 4], [0, 1, 0]))
+    assert "(copies of 3.png, 3.png), 1 of them under another label: accuracies" in words
 
 
 def test_equal_images_with_different_labels_are_named_and_with_equal_ones_are_not():

@@ -24,7 +24,7 @@ from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
 from pipeline_lib.config import BASELINES, NAME, SWEPT, VARIED, Cifar, Derived, parse_study, plain
 from pipeline_lib.data import imbalance
-from pipeline_lib.data.count import class_counts, class_names, test_counts
+from pipeline_lib.data.count import class_counts, class_names, counts_of_test
 from pipeline_lib.data.shape import image_shape
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.hardware import gpu_expected
@@ -180,7 +180,7 @@ def test_images_of(dataset):
     """The number of test images of each class; None if only reading the source can tell."""
     section = dataset_section(dataset)
     base = test_images_of(section.base) if isinstance(section, Derived) else None
-    return test_counts(source_kind(dataset), source_settings(dataset), base)
+    return counts_of_test(source_kind(dataset), source_settings(dataset), base)
 
 
 @functools.cache
