@@ -120,11 +120,15 @@ def compared(dataset: Dataset, recipe: Recipe, share: float, seeds: int, where: 
 def words(runs: pd.DataFrame, first: pd.DataFrame | None) -> str:
     """Return accuracy with its interval, seconds, and the difference from other runs of the same seeds."""
     mean, low, high = (100 * value for value in share_interval(runs["accuracy"].to_numpy()))
-    text = f"{mean:.2f}% ({low:.2f} to {high:.2f}), {runs['seconds'].mean():.2f} s"
+    text = f"{mean:.2f}% ({_interval(low, high, '.2f')}), {runs['seconds'].mean():.2f} s"
     if first is None:
         return text
     difference, least, most, _ = (100 * value for value in paired_difference(runs["accuracy"], first["accuracy"]))
-    return f"{text}; {difference:+.2f} ({least:+.2f} to {most:+.2f}) beside the first"
+    return f"{text}; {difference:+.2f} ({_interval(least, most, '+.2f')}) beside the first"
+
+
+def _interval(low: float, high: float, form: str) -> str:
+    return "no interval" if np.isnan(low) else f"{low:{form}} to {high:{form}}"
 
 
 def keep(path: Path, what: tuple[str, ...], runs: pd.DataFrame) -> None:

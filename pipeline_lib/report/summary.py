@@ -42,7 +42,7 @@ def best_window(tables: Tables) -> str | None:
     )
     if pd.notna(best["gain_mean"]):
         text += f" That is {_gain(best)} a random choice of as many examples"
-        text += ": no difference is shown." if best["gain_low"] <= 0 <= best["gain_high"] else "."
+        text += "." if best["gain_low"] > 0 or best["gain_high"] < 0 else ": no difference is shown."
     full = table[table["metric"] == "full"]
     if len(full):
         text += f" All data reach {_accuracy(full.iloc[0])}."

@@ -87,8 +87,10 @@ def test_swav_takes_its_epochs_and_its_logged_accuracies(monkeypatch):
 def test_a_tuned_recipe_is_compared_in_pairs_and_kept(tmp_path):
     first = pd.DataFrame({"accuracy": [0.5, 0.6, 0.7], "seconds": [1.0, 1.0, 4.0]})
     second = pd.DataFrame({"accuracy": [0.52, 0.62, 0.72], "seconds": [1.0, 1.0, 1.0]})
+    third = pd.DataFrame({"accuracy": [0.51, 0.62, 0.73], "seconds": [1.0, 1.0, 1.0]})
     assert tune.words(first, None) == "60.00% (35.16 to 84.84), 2.00 s"
-    assert tune.words(second, first) == "62.00% (37.16 to 86.84), 1.00 s; +2.00 (+2.00 to +2.00) beside the first"
+    assert tune.words(second, first) == "62.00% (37.16 to 86.84), 1.00 s; +2.00 (no interval) beside the first"
+    assert tune.words(third, first).endswith("; +2.00 (-0.48 to +4.48) beside the first")
     for runs in (first, second):
         tune.keep(tmp_path / "record.csv", ("digits", "x (float32)", "3", "0.4"), runs)
     kept = pd.read_csv(tmp_path / "record.csv")
