@@ -1,6 +1,9 @@
 """What a job tells the person who ran it: errors in words, and inputs that are not what the workflow expects."""
 
 import logging
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -47,6 +50,14 @@ def test_a_defect_keeps_its_traceback(tmp_path, capsys):
     assert "unexpected error" in (tmp_path / "log").read_text()
     assert "Traceback" in (tmp_path / "log").read_text()
     assert capsys.readouterr().err == ""
+
+
+def test_an_interruption_ends_the_process_as_before_but_without_a_traceback(tmp_path):
+    script = "import sys\nfrom pipeline_lib.job import job\nwith job(sys.argv[1]):\n    raise KeyboardInterrupt"
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "log"], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr == ""
+    assert (tmp_path / "log").read_text().endswith("WARNING interrupted\n")
 
 
 def test_a_real_lack_of_memory_is_recognised():

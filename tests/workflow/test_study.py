@@ -110,6 +110,11 @@ def test_a_folder_of_images_is_a_data_set(copy):
     )
     copy.make("results/mine/sliding_window.png", "results/mine/scores/el2n.h5")
     assert "prepare_dataset" not in copy.plan("results/mine/sliding_window.png")
+    moved = (copy.folder / "my photos").rename(copy.folder / "elsewhere")
+    refused = copy.snakemake("--cores", "1", "results/mine/sliding_window.png")
+    assert "my photos: no such folder. Put one folder of images per class there" in refused.stdout
+    moved.rename(copy.folder / "my photos")
+    assert copy.plan("results/mine/sliding_window.png") == set(), "nothing was lost for that"
     Image.fromarray(np.zeros((20, 20, 3), dtype=np.uint8)).save(copy.folder / "my photos/night/new.png")
     done = copy.snakemake("-n", "results/mine/sliding_window.png")
     assert "Prepare the data set mine" in done.stdout, "a picture was added"
