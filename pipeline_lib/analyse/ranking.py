@@ -6,6 +6,10 @@ import pandas as pd
 LEAD = 4  # times as probable as the given label; measured on digits_noisy and cifar10_small_noisy (docs/results.md)
 # of the given labels that the ensemble predicts, and of a class that is doubted (chosen)
 HESITANT, BY_HEART, MOST_OF_A_CLASS, A_FEW = 0.8, 0.97, 1 / 3, 2
+MANY, TIMES = (
+    0.1,
+    3,
+)  # of all labels, and as many as the fixed rule doubts: a learned cut-off that hardly means what it says (chosen)
 AND_RULE = "; "  # between the rules that flagged one example
 RULE = (
     f"another class is at least {LEAD} times as probable as the given label (mean over seeds and epochs of the models that were "
@@ -121,7 +125,8 @@ def cautions(table: pd.DataFrame) -> list[str]:
     """Say where doubts are to be trusted less, in sentences.
 
     Args:
-        table: `label`, `belief` (the ensemble's class in the end) and `likely_mislabelled` of all N examples.
+        table: `label`, `belief` (the ensemble's class in the end) and `likely_mislabelled` of all N examples; `below_threshold`
+            where there is a learned cut-off.
     """
     fit, found = float((table["belief"] == table["label"]).mean()), []
     if fit < HESITANT:
@@ -140,5 +145,12 @@ def cautions(table: pd.DataFrame) -> list[str]:
             found.append(
                 f"{of_class.sum():,} of the {len(of_class):,} labels of class {name} are doubted: the networks hardly know the "
                 "class. If it is smaller than others, a scoring recipe with `balance: sampler` may help"
+            )
+    if "below_threshold" in table:
+        below, flagged = table["below_threshold"].sum(), table["likely_mislabelled"].sum()
+        if below > MANY * len(table) and below > TIMES * flagged:
+            found.append(
+                f"The learned cut-off doubts {below:,} labels, the fixed rule {flagged:,}: with few classes, or few images in them, "
+                "the threshold examples disturb the training, and most of these doubts are of right labels"
             )
     return found

@@ -122,3 +122,10 @@ def test_a_class_that_is_doubted_as_a_whole_comes_with_a_caution():
     assert "4 of the 10 labels of class cat are doubted" in words
     assert "balance: sampler" in words
     assert cautions(believed(9, 1, flagged=3)) == []
+
+
+def test_a_learned_cut_off_that_doubts_many_more_than_the_fixed_rule_comes_with_a_caution():
+    table = believed(9, 1, flagged=1)
+    assert cautions(table.assign(below_threshold=[True] * 3 + [False] * 17)) == []
+    [words] = cautions(table.assign(below_threshold=[True] * 5 + [False] * 15))
+    assert "The learned cut-off doubts 5 labels, the fixed rule 1" in words

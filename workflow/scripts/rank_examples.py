@@ -4,12 +4,12 @@ import numpy as np
 
 from pipeline_lib import scores, storage
 from pipeline_lib.analyse.belief import read_beliefs
-from pipeline_lib.analyse.ranking import RULE, below_cut_off, ranking
+from pipeline_lib.analyse.ranking import RULE, below_cut_off, cautions, ranking
 from pipeline_lib.analyse.threshold import read_votes
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
 
-with job(snakemake.log[0], snakemake.params.origins):
+with job(snakemake.log[0], snakemake.params.origins) as log:
     dataset, fingerprint = read(snakemake.input.dataset)
     labels, names = dataset.train_labels, np.array(dataset.class_names, dtype=object)
     believed = read_beliefs(snakemake.input.belief, len(labels))
@@ -24,3 +24,5 @@ with job(snakemake.log[0], snakemake.params.origins):
     if dataset.true_labels is not None:
         table.insert(table.columns.get_loc("label") + 1, "true_label", names[dataset.true_labels])
     storage.write_csv(snakemake.output[0], table)
+    for sentence in cautions(table):
+        log.warning("%s", sentence)
