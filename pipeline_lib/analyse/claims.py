@@ -222,18 +222,17 @@ def _thesis_shares(sweeps: Sweeps, metrics: list[str]) -> list[float]:
 def _known_early(tables) -> list[Part]:
     if "early" not in tables:
         raise UntestedError("needs el2n_early and el2n of an ensemble of at least two seeds")
-    return [
-        part("correlation of early el2n with the final one of another ensemble (estimate)", tables["early"], AGREE, points=False)
-    ]
+    what = "Pearson correlation of early el2n with the final one of another ensemble (estimate; interval over examples, not seeds)"
+    return [part(what, tables["early"], AGREE, points=False)]
 
 
 def _known_by_a_tiny_network(tables) -> list[Part]:
     table = tables.get("transfer", pd.DataFrame(columns=["metric", "scored_by"]))
     others = table[table["metric"] == CARRIED].drop_duplicates("scored_by").iloc[1:]  # the first is the data set's own
     if others.empty:
-        raise UntestedError(f"needs the scores of other networks: {CARRIED} in the experiment transfer")
+        raise UntestedError(f"needs the scores of other networks: {CARRIED} in `experiments.transfer`")
     least = others[["agreement", "agreement_low", "agreement_high"]].min()
-    what = f"smallest rank correlation of {CARRIED} with that of other networks ({one_of(others['scored_by'])})"
+    what = f"smallest rank correlation of {CARRIED} with that of other networks, smaller or not ({one_of(others['scored_by'])})"
     return [part(what, least, AGREE, points=False)]
 
 

@@ -69,8 +69,8 @@ def between_ensembles(
         study_seed: what the resamples derive from.
 
     Returns:
-        (correlation, low, high): the interval is two-sided 95%, by bootstrap over the examples. NaN where a score is constant; no
-        interval with fewer than ten examples.
+        (correlation, low, high): the interval is two-sided 95%, by bootstrap over the examples: it leaves out what other seeds
+        would have changed. NaN where a score is constant, or halves disagree; no interval with fewer than ten examples.
 
     Source: the formula of Spearman 1910 and Brown 1910, for two tests instead of one.
     """
@@ -80,10 +80,11 @@ def between_ensembles(
         table = _pearson(values.astype(np.float64), draws)
         found = [(table[at, at + 1], table[at + 2, at + 3], (table[at, at + 3] + table[at + 1, at + 2]) / 2) for at in firsts]
         of_one, of_other, across = np.mean(found, axis=0)
-        return longer * across / np.sqrt((1 + (longer - 1) * of_one) * (1 + (longer - 1) * of_other))
+        spread = (1 + (longer - 1) * of_one) * (1 + (longer - 1) * of_other)
+        return float(np.clip(longer * across / np.sqrt(spread), -1, 1)) if spread > 0 else np.nan
 
     firsts = range(0, values.shape[1], 4)
-    estimate = float(measure(np.ones(len(values))))
+    estimate = measure(np.ones(len(values)))
     if len(values) < FEWEST or np.isnan(estimate):
         return estimate, np.nan, np.nan
     low, high = bootstrap_interval(measure, np.zeros(len(values)), RESAMPLES, generator(study_seed, "bootstrap", "correlation"))

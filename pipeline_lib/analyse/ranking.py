@@ -128,11 +128,12 @@ def cautions(table: pd.DataFrame) -> list[str]:
         table: `label`, `belief` (the ensemble's class in the end) and `likely_mislabelled` of all N examples; `below_threshold`
             where there is a learned cut-off.
     """
-    fit, found = float((table["belief"] == table["label"]).mean()), []
+    label, belief = table["label"].astype(str), table["belief"].astype(str)  # read from a table, a name may have become a number
+    fit, found = float((belief == label).mean()), []
     if fit < HESITANT:
         found.append(
-            f"The networks predict only {fit:.0%} of the given labels in the end, so many doubts will be of images that they find "
-            "hard: a scoring recipe that learns more, or more epochs (`ensemble.epochs`), may help. The clearest doubts come first"
+            f"The networks predict only {fit:.0%} of the given labels in the end. Either many labels are wrong, or many doubts are "
+            "of images that they find hard, and a scoring recipe that learns more may help. The clearest doubts come first"
         )
     if fit > BY_HEART:
         found.append(
@@ -140,7 +141,7 @@ def cautions(table: pd.DataFrame) -> list[str]:
             "and doubt few of them: go by the order, beyond what is flagged, or let the ensemble have fewer epochs "
             "(`ensemble.epochs`)"
         )
-    for name, of_class in table.groupby("label", sort=False)["likely_mislabelled"]:
+    for name, of_class in table.groupby(label, sort=False)["likely_mislabelled"]:
         if of_class.sum() > A_FEW and of_class.mean() > MOST_OF_A_CLASS:
             found.append(
                 f"{of_class.sum():,} of the {len(of_class):,} labels of class {name} are doubted: the networks hardly know the "
@@ -150,7 +151,7 @@ def cautions(table: pd.DataFrame) -> list[str]:
         below, flagged = table["below_threshold"].sum(), table["likely_mislabelled"].sum()
         if below > MANY * len(table) and below > TIMES * flagged:
             found.append(
-                f"The learned cut-off doubts {below:,} labels, the fixed rule {flagged:,}: with few classes, or few images in them, "
-                "the threshold examples disturb the training, and most of these doubts are of right labels"
+                f"The learned cut-off doubts {below:,} labels, the fixed rule {flagged:,}: with few classes, or few images in "
+                "them, the threshold examples disturb the training, and most of these doubts are of right labels"
             )
     return found

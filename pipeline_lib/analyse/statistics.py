@@ -8,7 +8,7 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 NO_INTERVAL = (np.nan, np.nan, np.nan)  # mean and both ends, where there is nothing to tell or to compare with
-EQUAL = 1e-9  # accuracies that are nearer are the same, to the image
+EQUAL = 1e-9  # of the largest: numbers that are nearer are the same
 DECIMALS = 9  # points of a sweep that agree so far are the same share: 0.1 * 3 and 0.3
 
 
@@ -22,7 +22,7 @@ def mean_interval(values: np.ndarray, confidence: float = CONFIDENCE) -> tuple[f
     """
     values = np.asarray(values, dtype=np.float64)
     mean = float(values.mean())
-    if len(values) < 2 or np.ptp(values) < EQUAL:
+    if len(values) < 2 or np.ptp(values) <= EQUAL * max(abs(values).max(), EQUAL):
         return mean, float("nan"), float("nan")
     half = stats.t.ppf(0.5 + confidence / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
     return mean, mean - float(half), mean + float(half)

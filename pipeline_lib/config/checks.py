@@ -44,7 +44,15 @@ def check(study: "Study") -> None:
             easiest = experiments.prune_easiest
             experiments.robustness.check(f"{where}.robustness", easiest.shares, study.named(easiest.metrics), easiest.seeds)
     for name in study.datasets:
-        for check_one in (_check_noisy, _check_relabel, _check_quotas, _check_varied, _check_landscape, _check_ensemble):
+        for check_one in (
+            _check_features,
+            _check_noisy,
+            _check_relabel,
+            _check_quotas,
+            _check_varied,
+            _check_landscape,
+            _check_ensemble,
+        ):
             check_one(study, name)
 
 
@@ -118,6 +126,18 @@ def _check_swept(study: "Study", key: str, experiment: Experiment) -> None:
         if name in BASELINES:
             raise ValueError(f"{key}: {name} is a baseline and always drawn; leave it out")
         _known(name, [known for known in study.metrics if known not in BASELINES], key, "metric")
+
+
+def _check_features(study: "Study", name: str) -> None:
+    """Refuse experiments of which nothing is left where a data set goes without label-free features."""
+    for experiment in study.swept(name) if not study.has_features(name) else []:
+        key, settings = f"datasets.{name}.experiments.{experiment}", getattr(study.experiments_of(name), experiment)
+        named = getattr(settings, "metrics", None)
+        of_clusters = [each for each in named if not study.serves(name, each)] if isinstance(named, list) else []
+        if of_clusters and len(of_clusters) == len(named):
+            raise ValueError(
+                f"{key}.metrics: {one_of(of_clusters)} needs features, but {name} has `swav: null`; name another metric"
+            )
 
 
 def _check_noisy(study: "Study", name: str) -> None:

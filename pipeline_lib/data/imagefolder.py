@@ -4,7 +4,6 @@ import logging
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
         PipelineError: the folder is missing, a class is empty, an image cannot be read, or training and test classes differ.
     """
     train, test, names = listed(settings)
-    _tell_of_other_files(filter(None, (settings["train"], settings["test"])))
+    _tell_of_other_files([folder for folder in (settings["train"], settings["test"]) if folder])
     if test is None:
         labels = np.array([label for _, label in train])
         kept, held = stratified_split(labels, settings["test_fraction"], generator(seed, "test split", "imagefolder"))
@@ -96,11 +95,14 @@ def scan(folder: str | Path, obtain: str = "") -> tuple[list[tuple[Path, int]], 
     return images, [entry.name for entry in classes]
 
 
-def _tell_of_other_files(folders: Iterable[str]) -> None:
+def _tell_of_other_files(folders: list[str]) -> None:
     endings = Counter(file.suffix.lower() or "without any" for folder in folders for file in _no_images(Path(folder)))
     if endings:
         counted = one_of(f"{number} {ending}" for ending, number in endings.most_common())
         log.warning("files that are no images by their ending were passed over: %s. Read are %s", counted, one_of(SUFFIXES))
+    outside = [file for folder in folders for file in Path(folder).glob("*") if file.is_file() and _is_image(Path(file.name))]
+    if outside:
+        log.warning("%d images lie in no class folder and were passed over (%s, ...)", len(outside), outside[0])
 
 
 def _no_images(folder: Path) -> list[Path]:

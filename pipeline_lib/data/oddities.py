@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -25,24 +26,31 @@ def _hash(image: np.ndarray) -> bytes:
 
 def _leaks(dataset: Dataset, places: dict[bytes, list[int]]) -> list[str]:
     tested = zip(dataset.test_images, dataset.test_labels, strict=True)
-    pairs = [(label, found[0]) for image, label in tested if (found := places.get(_hash(image)))]
-    if not pairs:
+    copies = [(label, found) for image, label in tested if (found := places.get(_hash(image)))]
+    if not copies:
         return []
-    named = one_of(dataset.source_id[index] for _, index in pairs[:NAMED])
-    other = sum(label != dataset.train_labels[index] for label, index in pairs)
-    under = f", {other:,} of them under another label" if other else ""
-    copies = f"{len(pairs):,} test images are training images as well (copies of {named}){under}"
-    return [f"{copies}: accuracies are too high by what they add"]
+    agree = sum(label in dataset.train_labels[found] for label, found in copies)
+    other = f", {len(copies) - agree:,} of them under another label" if agree < len(copies) else ""
+    named = _some([dataset.source_id[found[0]] for _, found in copies])
+    found = [f"{len(copies):,} test images are training images as well{other} (copies of {named})"]
+    return [*found, f"accuracies are too high by up to {agree / len(dataset.test_labels):.1%} for that"] if agree else found
 
 
-def _contradictions(dataset: Dataset, groups) -> list[str]:
+def _contradictions(dataset: Dataset, groups: Iterable[list[int]]) -> list[str]:
     labels, names = dataset.train_labels, dataset.class_names
     found = [group for group in groups if len(set(labels[group])) > 1]
     if not found:
         return []
-    one_each = [list({labels[index]: index for index in reversed(group)}.values())[::-1] for group in found[:NAMED]]
-    named = "; ".join(" and ".join(f"{dataset.source_id[i]} ({names[labels[i]]})" for i in group) for group in one_each)
-    return [f"different labels of the same image, {len(found):,} times: {named}"]
+    one_each = [list({labels[index]: index for index in reversed(group)}.values())[::-1] for group in found]
+    named = [" and ".join(f"{dataset.source_id[i]} ({names[labels[i]]})" for i in group) for group in one_each]
+    return [f"training images that come several times, with different labels: {_some(named)}"]
+
+
+def _some(names: list[str]) -> str:
+    """Name the first few, each once, and count the others."""
+    names = list(dict.fromkeys(names))
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return one_of(names[:NAMED]) + more
 
 
 def _thin_classes(dataset: Dataset) -> list[str]:
@@ -51,5 +59,5 @@ def _thin_classes(dataset: Dataset) -> list[str]:
         counts = np.bincount(getattr(dataset, f"{split}_labels"), minlength=dataset.classes)
         thin = [name for name, count in zip(dataset.class_names, counts, strict=True) if count <= fewest]
         if thin:
-            found.append(f"classes that {words}: {one_of(thin)}")
+            found.append(f"classes that {words}: {_some(thin)}")
     return found

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
-DODGE = 0.5  # all metrics at one place together, in distances to the next place
+DODGE = 0.5  # the intervals of all metrics at one place together, in distances to the next place
 COLUMNS = 3  # panels side by side
 GREY = "#555555"
 REFERENCES = {**style.BASELINES, "input_norm": ("#8C510A", (0, (6, 1.5, 1, 1.5)))}
@@ -50,21 +50,22 @@ def places(axes: Axes, values: list, labels: list[str]) -> dict:
 def line(
     axes: Axes,
     x: list[float],
+    aside: float,
     rows: pd.DataFrame,
     column: str,
     look: dict,
     scale: float = 1,
 ) -> None:
-    """Draw a line with its intervals: the columns {column}_mean (or {column}), {column}_low, {column}_high."""
+    """Draw a line, and aside its intervals: the columns {column}_mean (or {column}), {column}_low, {column}_high."""
     middle = f"{column}_mean" if f"{column}_mean" in rows else column
     axes.plot(x, scale * rows[middle], linewidth=1.6, markersize=5.5, **look)
     low, high = (scale * rows[f"{column}_{end}"] for end in ("low", "high"))
-    axes.vlines(x, low, high, color=look["color"], linewidth=1.3, alpha=0.7, zorder=1.5)
+    axes.vlines(np.array(x) + aside, low, high, color=look["color"], linewidth=1.3, alpha=0.7, zorder=1.5)
 
 
-def dodged(place: float, position: int, metrics: int) -> float:
-    """Return where a metric's marker stands beside the others of the same place."""
-    return place + (position - (metrics - 1) / 2) * min(0.12, DODGE / max(metrics - 1, 1))
+def aside(position: int, metrics: int) -> float:
+    """Return how far from their place a metric's intervals stand, so that they do not hide those of others."""
+    return (position - (metrics - 1) / 2) * min(0.12, DODGE / max(metrics - 1, 1))
 
 
 def accuracy(axes: Axes, rows: pd.DataFrame, across: str, at: dict) -> None:
@@ -72,9 +73,8 @@ def accuracy(axes: Axes, rows: pd.DataFrame, across: str, at: dict) -> None:
     metrics = [metric for metric in dict.fromkeys(rows["metric"]) if metric not in REFERENCES]
     for position, metric in enumerate(metrics):
         own = rows[rows["metric"] == metric].sort_values(across)
-        x = [dodged(at[value], position, len(metrics)) for value in own[across]]
-        look = style.look(metric)
-        line(axes, x, own, "accuracy", {**look, "label": f"by {metric}"}, 100)
+        x, look = [at[value] for value in own[across]], style.look(metric)
+        line(axes, x, aside(position, len(metrics)), own, "accuracy", {**look, "label": f"by {metric}"}, 100)
         hollow = (own["classes_missing"] > 0).to_numpy()
         axes.plot(
             np.array(x)[hollow], 100 * own["accuracy_mean"][hollow], linestyle="none", markerfacecolor="white", zorder=3, **look

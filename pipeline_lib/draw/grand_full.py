@@ -27,8 +27,8 @@ def draw(table: pd.DataFrame, dataset: str, layers: list[str] | str, examples: i
     metrics = list(dict.fromkeys(table["metric"]))
     for position, metric in enumerate(metrics):
         rows = table[table["metric"] == metric].sort_values("epoch")
-        x = [diet.dodged(at[epoch], position, len(metrics)) for epoch in rows["epoch"]]
-        diet.line(axes, x, rows, "agreement", {**style.look(metric), "label": CALLED[metric]})
+        x, look = [at[epoch] for epoch in rows["epoch"]], {**style.look(metric), "label": CALLED[metric]}
+        diet.line(axes, x, diet.aside(position, len(metrics)), rows, "agreement", look)
     axes.axhline(0, color=diet.GREY, linewidth=0.8)
     diet.agreement_axis(axes, table["agreement_low"], "")
     axes.set_xlabel("epoch of the ensemble")

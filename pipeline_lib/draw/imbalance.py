@@ -43,7 +43,11 @@ def draw(table: pd.DataFrame, counts: dict[str, int], title: str) -> Figure:
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center")
     runs = int(table["runs"].min())
-    bars = "bars: 95% t-interval; differences are paired by seed" if runs > 1 else "no intervals: a single training"
+    bars = (
+        "bars: 95% t-interval, none where all are equal; differences are paired by seed"
+        if runs > 1
+        else "no intervals: a single training"
+    )
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     trainings = f"points: mean of {runs} training{'s' * (runs > 1)}"
     figure.supxlabel(f"{trainings}; {bars}; in brackets: training examples of the class", fontsize=9, color="#555555")

@@ -40,18 +40,19 @@ def _agreement(axes, table: pd.DataFrame, epochs: list[int], labels: list[str]) 
     metrics = list(dict.fromkeys(scored["metric"]))
     for position, metric in enumerate(metrics):
         rows = scored[scored["metric"] == metric].sort_values("epoch")
-        x = [diet.dodged(at[epoch], position, len(metrics)) for epoch in rows["epoch"]]
-        diet.line(axes, x, rows, "agreement", {**style.look(metric), "label": f"by {metric}"})
+        x, look = [at[epoch] for epoch in rows["epoch"]], {**style.look(metric), "label": f"by {metric}"}
+        diet.line(axes, x, diet.aside(position, len(metrics)), rows, "agreement", look)
     axes.axhline(0, color=diet.GREY, linewidth=0.8)
     diet.agreement_axis(axes, scored["agreement_low"], "agreement with others' final score")
 
 
 def _notes(table: pd.DataFrame, splits: int) -> list[str]:
     """Say what the other bars are, what the untrained networks' scores are worth, and what was left out."""
-    notes = [
+    halves = (
         "agreement: of the score by half of the seeds with the final score by the other half, mean over up to "
         f"{splits} splits, bars: the middle 95% of them"
-    ]
+    )
+    notes = [halves if table["agreement"].notna().any() else "agreement: the ensemble has too few seeds for two halves"]
     untrained = table[table["epoch"] == 0].drop_duplicates("metric").dropna(subset=["with_input_norm"])
     if len(untrained):
         found = ", ".join(f"{row['metric']} {row['with_input_norm']:.2f}" for row in untrained.to_dict("records"))

@@ -24,8 +24,8 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
         at = diet.places(panel, numbers, labels)
         for position, metric in enumerate(metrics):
             rows = scored[scored["metric"] == metric].sort_values("number")
-            x = [diet.dodged(at[number], position, len(metrics)) for number in rows["number"]]
-            diet.line(panel, x, rows, side, {**style.look(metric), "label": f"by {metric}"})
+            x, look = [at[number] for number in rows["number"]], {**style.look(metric), "label": f"by {metric}"}
+            diet.line(panel, x, diet.aside(position, len(metrics)), rows, side, look)
         diet.agreement_axis(panel, scored[[f"{each}_low" for each, _ in sides]].min(axis=1), title)
     for panel, (title, rows) in zip(axes[2:], panels, strict=True):
         diet.accuracy(panel, rows, "number", diet.places(panel, numbers, labels))

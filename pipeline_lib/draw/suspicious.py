@@ -10,7 +10,7 @@ from pipeline_lib.draw.style import plt
 
 COLUMNS, MOST = 10, 60  # images in a row, and at most
 SIDE, CAPTION = 1.3, 0.62  # inches of an image, and for the text above
-LONGEST = 10  # characters of a class name that fit over an image
+LONGEST, FILE = 10, 17  # characters of a class name, and of a file's, that fit over an image
 DOUBTED, OTHERS = "#D55E00", "#333333"
 
 
@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame, images: np.ndarray, dataset: str) -> Figure:
         show(axes, images[example.index])
         suggested = f"{short(example.suggested_label, LONGEST)} x{_times(example.lead)}"
         axes.set_title(
-            f"no. {example.index}\n{short(example.label, LONGEST)}?\n{suggested}",
+            f"{_end(str(example.file))}\n{short(example.label, LONGEST)}?\n{suggested}",
             fontsize=8.5,
             color=DOUBTED if example.likely_mislabelled else OTHERS,
             fontweight="bold" if example.likely_mislabelled else "normal",
@@ -40,13 +40,17 @@ def draw(table: pd.DataFrame, images: np.ndarray, dataset: str) -> Figure:
         grid[0, 0].text(0, 0.5, "none: every label is the ensemble's most probable class", transform=grid[0, 0].transAxes)
     figure.suptitle(f"{dataset}: the labels to look at first", x=0.01, ha="left")
     figure.supxlabel(
-        "no.: index in the table; with the question mark: the label as given; below: the class that leads, and how many times as "
-        "probable it is (mean over seeds and epochs)\n"
+        "the end of the file's name (row by row as in the table); with a question mark: the label as given; below: the class that "
+        "leads, and how many times as probable it is (mean over seeds and epochs)\n"
         f"orange: at least {LEAD} times, likely mislabelled ({_counted(table, images)})",
         fontsize=9,
         color="#555555",
     )
     return figure
+
+
+def _end(name: str) -> str:
+    return (name if len(name) <= FILE else f"…{name[1 - FILE :]}").replace("$", r"\$")
 
 
 def _times(lead: float) -> str:

@@ -126,8 +126,8 @@ CAPTIONS = {
         "clearest first. The order says where to look; how far down labels are wrong depends on how well the networks know the "
         "classes: of hesitant ones many doubts are of right labels, and what a long training has learned by heart is no longer "
         "doubted.",
-        "Row by row; above an image its number, the label as given, and the class that leads with its lead. Bold: likely "
-        "mislabelled.",
+        "Row by row; above an image the end of its file's name, the label as given, and the class that leads with its lead. Orange "
+        "and bold: likely mislabelled.",
         behind.suspicious,
     ),
     "elbow": Caption(

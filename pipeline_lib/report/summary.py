@@ -42,7 +42,7 @@ def best_window(tables: Tables) -> str | None:
     )
     if pd.notna(best["gain_mean"]):
         text += f" That is {_gain(best)} a random choice of as many examples"
-        text += "." if best["gain_low"] > 0 or best["gain_high"] < 0 else ": no difference is shown."
+        text += ": no difference is shown." if best["gain_low"] <= 0 <= best["gain_high"] else "."
     full = table[table["metric"] == "full"]
     if len(full):
         text += f" All data reach {_accuracy(full.iloc[0])}."
@@ -89,20 +89,24 @@ def break_even(tables: Tables) -> str | None:
         return None
     table = tables["cost"]
     pruned = table[~table["metric"].isin(BASELINES)]
-    sure = pruned["over_full_low"].fillna(pruned["over_full_mean"]) >= -ALMOST
-    lossless = f"{sure.sum() or 'None'} of {len(pruned)} choices surely {'lose' if sure.sum() > 1 else 'loses'} less than a point"
-    rule = "by the difference to all data" if pruned["over_full_low"].isna().all() else "by the 95% interval, paired by seed"
-    paying = pruned[sure & np.isfinite(pruned["trainings_to_break_even"])]
+    single = pruned["over_full_low"].isna().all()
+    least = pruned["over_full_mean"] if single else pruned["over_full_low"]  # without an interval nothing is sure
+    fine = least >= -ALMOST
+    surely, rule = ("", "single trainings, so without intervals") if single else ("surely ", "by the 95% interval, paired by seed")
+    loses = f"{surely}{'lose' if fine.sum() > 1 else 'loses'} less than a point ({rule})"
+    lossless = f"{fine.sum() or 'None'} of {len(pruned)} choices {loses}"
+    paying = pruned[fine & np.isfinite(pruned["trainings_to_break_even"])]
     if paying.empty:
-        return f"{lossless} ({rule}){', and none of these saves anything' if sure.any() else ''}."
+        return f"{lossless}{', and none of these saves anything' if fine.any() else ''}."
     best = paying.loc[paying["trainings_to_break_even"].idxmin()]
     trainings = math.ceil(best["trainings_to_break_even"])
     saves = f"as soon as {trainings:,} trainings share its scoring" if trainings > 1 else "from the first training on"
-    return (
-        f"{lossless} ({rule}). The first of them to pay is leaving out {_percent(best['point'], 0)} by {best['metric']}"
-        f"{_variant(best)}: it saves {saves}. One training, scoring included, takes {best['relative_cost']:.2g} times the "
-        f"arithmetic of one on all data. It is the best of {sure.sum()}, and the best of many looks better than it is."
+    choice = f"leaving out {_percent(best['point'], 0)} by {best['metric']}{_variant(best)}"
+    text = (
+        f"{lossless}. The first of them to pay is {choice}: it saves {saves}. One training, scoring included, takes "
+        f"{best['relative_cost']:.2g} times the arithmetic of one on all data."
     )
+    return text if len(paying) == 1 else f"{text} It is the first of {len(paying)}, and the best of many looks better than it is."
 
 
 def verdicts(tables: Tables) -> str | None:
@@ -138,7 +142,7 @@ def _gain(row: pd.Series) -> str:
     """A paired difference to random in words, with its interval."""
     gain, low, high = (100 * row[f"gain_{part}"] for part in ("mean", "low", "high"))
     text = f"{abs(gain):.1f} percentage points {'above' if gain >= 0 else 'below'}"
-    return text if math.isnan(low) else f"{text} ({low:+.1f} to {high:+.1f}, paired by seed)"
+    return f"{text} (without an interval)" if math.isnan(low) else f"{text} ({low:+.1f} to {high:+.1f}, paired by seed)"
 
 
 def _trainings(runs: float) -> str:

@@ -294,7 +294,7 @@ def test_difficulty_carries_over_if_the_scores_of_every_other_network_agree():
     found = row(claim, transfer=transfer(wide=0.9, deep=0.7))
     assert found["verdict"] == "supported"
     assert found["difference"] == 0.7
-    assert "other networks (wide, deep): +0.700" in found["computed"]
+    assert "other networks, smaller or not (wide, deep): +0.700" in found["computed"]
     assert verdict(claim, transfer=transfer(wide=0.9, deep=0.5)) == "contradicted"
     assert verdict(claim, transfer=transfer(wide=0.61)) == "undecided"
     assert verdict(claim, transfer=transfer()) == "not tested"

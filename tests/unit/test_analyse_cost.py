@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline_lib import storage
+from pipeline_lib import metrics, storage
 from pipeline_lib.analyse.cost import COLUMNS, PRICES, SPEED_COLUMNS, accounts, ledger, price, runs_of, speeds
 from pipeline_lib.analyse.statistics import mean_interval, share_interval
+from pipeline_lib.dynamics import Dynamics
 from pipeline_lib.errors import PipelineError
+from tests.unit import recordings
 from tests.unit.sweep_tables import FULL_FLOPS, FULL_SECONDS, full, sweep
 
 SCORING = pd.DataFrame(
@@ -169,3 +171,33 @@ def test_trainings_that_diverged_have_no_account():
     diverged = pd.DataFrame([{"run": None, "point": point, "accuracy": np.nan} for point in (0.1, 0.2)])
     done = pd.DataFrame([{"run": "a", "point": 0.5, **account(10, 1, 1, 2, 0, peak=4e12)}])
     assert runs_of({"sweep": [pd.concat([diverged, done])]})["images"].tolist() == [10]
+
+
+EPOCHS = 5
+
+
+def with_another_pass(epoch):
+    """Invented dynamics in which what was recorded in one pass over the examples is that of another ensemble."""
+    (ours, theirs), place = (recordings.invented(epochs=EPOCHS, seed=seed)._seeds for seed in (0, 1)), epoch
+    mixed = []
+    for own, other in zip(ours, theirs, strict=True):
+        seed = {name: np.array(values) for name, values in own.items()}
+        for name in ("logits", "prediction"):
+            seed[name][place] = other[name][place]
+        seed["grand"][place + 1] = other["grand"][place + 1]
+        if place == EPOCHS - 1:
+            seed["prototype_distance"] = other["prototype_distance"]
+        mixed.append(seed)
+    return Dynamics(mixed, recordings.invented(epochs=EPOCHS).labels)
+
+
+@pytest.mark.parametrize("name", [name for name in metrics.names() if metrics.load(name).NEEDS == "dynamics"])
+def test_a_metric_pays_for_as_many_passes_as_change_its_scores(name):
+    parameters = metrics.parameters(name)
+    values = metrics.own(metrics.load(name), parameters)
+    before = recordings.score(name, recordings.invented(epochs=EPOCHS), **values)
+    changed = [
+        epoch for epoch in range(EPOCHS) if not np.array_equal(recordings.score(name, with_another_pass(epoch), **values), before)
+    ]
+    passes = metrics.passes(name, parameters)
+    assert len(changed) == (EPOCHS if passes is None else passes)

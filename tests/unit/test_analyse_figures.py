@@ -106,6 +106,17 @@ def test_cost_counts_the_scoring_once_and_shared():
     assert "floating-point operations" in figure.get_supxlabel()
 
 
+def test_a_cost_at_which_a_class_is_gone_is_hollow():
+    table = ledger(sweeps(), scoring())
+    assert "hollow" not in cost.draw(table, "digits").get_supxlabel()
+    table.loc[(table["metric"] == "el2n") & (table["point"] == SHARES[-1]), "classes_missing"] = 1
+    figure = cost.draw(table, "digits")
+    for axes in figure.axes:
+        [hollow] = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
+        assert hollow.get_xdata() == pytest.approx(lines(axes)["el2n"].get_xdata()[-1:])
+    assert "hollow: a class has no example left" in figure.get_supxlabel()
+
+
 def test_every_variant_has_its_own_row_of_costs():
     given = {
         name: pd.concat([t, t.assign(budget="steps", flops=FULL_FLOPS)]) if name != "full" else t for name, t in sweeps().items()

@@ -129,3 +129,8 @@ def test_a_learned_cut_off_that_doubts_many_more_than_the_fixed_rule_comes_with_
     assert cautions(table.assign(below_threshold=[True] * 3 + [False] * 17)) == []
     [words] = cautions(table.assign(below_threshold=[True] * 5 + [False] * 15))
     assert "The learned cut-off doubts 5 labels, the fixed rule 1" in words
+
+
+def test_cautions_do_not_depend_on_what_a_table_makes_of_the_names():
+    names = pd.DataFrame({"label": ["1"] * 9 + ["x"], "belief": ["1"] * 10, "likely_mislabelled": False})
+    assert cautions(pd.read_csv(StringIO(names.to_csv(index=False)))) == cautions(names) == []

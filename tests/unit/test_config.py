@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from pipeline_lib.config import Recipe, Study, parse_study, plain, schema_text
+from pipeline_lib.errors import PipelineError
 from tests.unit.studies import STUDY, changed
 
 PROJECT = Path(__file__).parents[2]
@@ -91,6 +92,26 @@ def test_the_schema_accepts_the_shipped_config_and_refuses_an_unknown_key():
     assert [error.message for error in validator.iter_errors(shipped)] == []
     assert not validator.is_valid(shipped | {"sed": 1})
     assert not validator.is_valid(STUDY | {"metrics": {"el2n": 3}})
+
+
+def test_without_features_a_data_set_goes_without_what_is_made_from_them():
+    made = changed("datasets.digits.swav", None)
+    made["experiments"]["sliding_window"] = {"metrics": ["el2n", "km"]}
+    made["datasets"]["digits"]["experiments"] = {}
+    study = parse_study(made)
+    assert "km" in study.metrics
+    assert "km" not in study.metrics_of("digits")
+    assert study.swept_metrics("digits", "sliding_window") == ["el2n"]
+    assert "clusters" not in study.swept("digits")
+    assert study.swept_metrics("noisy", "sliding_window") == ["el2n", "km"], "which has features"
+    made["datasets"]["digits"]["experiments"] = {"sliding_window": {"metrics": ["km"]}}
+    with pytest.raises(PipelineError, match=r"digits\.experiments\.sliding_window\.metrics: km needs features, .*`swav: null`"):
+        parse_study(made)
+
+
+def test_a_path_may_begin_at_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert parse_study(changed("datasets.photos.train", "~/flowers")).datasets["photos"].train == "/home/me/flowers"
 
 
 def test_scores_are_tested_on_the_wrong_labels_of_the_twin_or_on_their_own():

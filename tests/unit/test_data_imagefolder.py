@@ -93,7 +93,10 @@ def test_files_that_are_passed_over_are_counted_but_for_the_hidden(folder, tmp_p
     (home / "cat" / ".DS_Store").write_text("")
     (home / "README.md").write_text("in no class")
     read(home)
+    picture(home / "lost.png")
+    read(home)
     assert "passed over: 2 .heic, 1 without any. Read are .bmp" in caplog.text
+    assert "1 images lie in no class folder and were passed over" in caplog.text
 
 
 def test_nested_images_count_and_hidden_or_other_files_do_not(folder):

@@ -20,6 +20,7 @@ from pipeline_lib.draw import tsne as tsne_figure
 from pipeline_lib.dynamics import Dynamics
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.learn.preview import preview
+from pipeline_lib.report import behind
 
 
 @pytest.fixture(autouse=True)
@@ -423,10 +424,13 @@ def test_the_figure_of_doubted_labels_says_how_many_there_are():
     images = np.zeros((3, 1, 8, 8), dtype=np.uint8)
     figure = suspicious.draw(doubted(), images, "pets")
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles[:3] == ["no. 1\ncat?\ndog x8.0", "no. 0\ncat?\ndog x1.2", ""]
+    assert titles[:3] == ["b.png\ncat?\ndog x8.0", "a.png\ncat?\ndog x1.2", ""]
+    named = suspicious.draw(doubted().assign(file="a class/a folder/picture 1.png"), images, "pets")
+    assert named.axes[0].get_title().startswith("…er/picture 1.png\n")
     assert "likely mislabelled (1 of 3; another class leads in 2)" in figure.get_supxlabel()
     many = suspicious.draw(pd.concat([doubted()] * 40), images, "pets")
     assert len(many.axes) == 60
     assert "another class leads in 80, the first 60 of these drawn" in many.get_supxlabel()
+    assert behind.suspicious(doubted().iloc[:0]).startswith("Another class leads in 0 training examples")
     none = suspicious.draw(doubted().iloc[:0], images, "pets")
     assert "every label is" in none.axes[0].texts[0].get_text()

@@ -327,7 +327,8 @@ def test_a_window_that_may_be_no_better_is_not_praised():
 def test_a_single_run_claims_no_interval():
     said = summary.best_window({"sliding_window": reports.sweep(runs=1)})
     assert "a single training" in said
-    assert "interval" not in said
+    assert "(without an interval) a random choice" in said
+    assert "95%" not in said
     assert "paired" not in said
 
 
@@ -343,7 +344,7 @@ def test_pruning_pays_where_surely_less_than_a_point_is_lost():
     assert said.startswith("1 of 3 choices surely loses less than a point (by the 95% interval, paired by seed).")
     assert "The first of them to pay is leaving out 10% by flip: it saves as soon as 30 trainings share its scoring" in said
     assert "takes 3.5 times" in said
-    assert "the best of 1," in said
+    assert "the best of many" not in said, "there is but one"
 
 
 def test_choices_that_pay_earlier_but_may_lose_more_are_not_counted():
@@ -361,9 +362,14 @@ def test_pruning_whose_interval_reaches_below_is_not_praised():
 
 def test_single_trainings_show_no_interval_of_what_pruning_loses():
     said = summary.break_even({"cost": reports.cost().assign(over_full_low=np.nan, over_full_high=np.nan)})
-    assert "2 of 3 choices surely lose less than a point (by the difference to all data)." in said
+    assert "2 of 3 choices lose less than a point (single trainings, so without intervals)." in said
     assert "leaving out 10% by el2n" in said
-    assert "interval" not in said
+    assert "95%" not in said
+
+
+def test_choices_without_an_interval_are_not_sure_beside_others():
+    table = reports.cost().assign(over_full_low=[-0.009, np.nan, np.nan, np.nan, np.nan])
+    assert summary.break_even({"cost": table}).startswith("1 of 3 choices surely loses")
 
 
 def test_pruning_that_never_gets_cheaper_is_not_praised():

@@ -24,7 +24,7 @@ def scoring_uses(dataset, experiment):
 def score_uses(metric):
     if needs(metric) != "dynamics":
         return {}
-    function, parameters = score_settings(metric).values()
+    function, parameters = study.metric_function(metric), study.metric_parameters(metric)
     return {
         "seeds": parameters.get("seeds"),
         "epochs": metric_files.last_epoch(parameters),

@@ -50,8 +50,10 @@ def start_server_for_jobs():
 
 onstart:
     lift_default_rate_limit()
-    if workflow.is_main_process:
-        start_server_for_jobs() if workflow.local_exec else keep_settings_for_jobs()
+    if workflow.is_main_process and workflow.local_exec:
+        start_server_for_jobs()
+    elif workflow.is_main_process:
+        keep_settings_for_jobs()
 
 
 # what was kept in case this workflow would not see its jobs end

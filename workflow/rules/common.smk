@@ -202,10 +202,12 @@ def check_imbalance(dataset):
 @functools.cache
 def check_source(dataset):
     """A source that is not there is said before any job runs: one that fails takes the data set with it, and all that follows."""
-    section = dataset_section(dataset)
+    section, prepared = dataset_section(dataset), Path(f"data/{dataset}/dataset.h5").exists()
     with refused_in_words():
         match source_kind(dataset):
-            case "imagefolder":
+            case "imagefolder" if not (
+                prepared and all(Path(top).is_dir() for top in (section.train, section.test) if top)
+            ):
                 from pipeline_lib.data import imagefolder
 
                 imagefolder.listed(plain(section))

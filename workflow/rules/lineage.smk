@@ -32,10 +32,10 @@ def data_code(dataset):
 
 @functools.cache
 def dynamics_step(dataset, seed):
-    settings = [
-        *(study.seed, study.ensemble_purpose(dataset), int(seed)),
-        *(recipe(dataset, "scoring"), grand_full(dataset)),
-    ]
+    settings = [study.seed, recipe(dataset, "scoring"), int(seed), grand_full(dataset)]
+    purpose = study.ensemble_purpose(dataset)
+    if purpose != "scoring":  # which goes without saying: files from before there were others stay valid
+        settings.append(purpose)
     return step(settings, code("train_seed"), data_step(dataset))
 
 

@@ -15,7 +15,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     params, files = snakemake.params, snakemake.input
     facts = provenance.read_data(files.dataset)
     figures = {
-        name: Drawn(storage.read_bytes(png, REBUILD), storage.read_csv(csv, (), REBUILD), csv)
+        name: Drawn(storage.read_bytes(png, REBUILD), storage.read_csv(csv, (), REBUILD, empty=True), csv)
         for name, png, csv in zip(params.figures, files.figures, files.figure_tables, strict=True)
     }
     tables = {name: (storage.read_csv(csv, (), REBUILD), csv) for name, csv in zip(params.tables, files.tables, strict=True)}
