@@ -76,7 +76,7 @@ def mislabelled(ranking: pd.DataFrame, wrong: np.ndarray | None) -> str:
         known = wrong[ranking["index"].to_numpy()]
         text += f" {wrong.sum():,} labels are known to be wrong; {(flag & known).sum():,} of them are among the doubted"
         text += f", {(below & known).sum():,} below the cut-off." if below is not None else "."
-    return " ".join([text, *(f"{sentence}." for sentence in cautions(ranking))])
+    return " ".join([text, "All doubts, the clearest first, are in suspicious.csv.", *(f"{each}." for each in cautions(ranking))])
 
 
 def break_even(tables: Tables) -> str | None:
