@@ -14,9 +14,9 @@ KINDS = (torch.float32, torch.bfloat16, torch.float16)
 def normalised(norm: nn.BatchNorm2d, x: torch.Tensor, added: torch.Tensor | None = None, relu: bool = True) -> torch.Tensor:
     """Return relu(norm(x) + added).
 
-    On a GPU one kernel takes the place of three, in training and where no gradient is asked for (see `norm_kernels`); hooks of
-    the layer are not called then. Everywhere else, and where a gradient is asked for in evaluation mode, it is PyTorch's own
-    operations, on whose outputs hooks may look.
+    On a GPU one kernel takes the place of three, in training and where no gradient is asked for (see `norm_kernels`). Everywhere
+    else, and where a gradient is asked for in evaluation mode, it is PyTorch's own operations. Hooks of the layer are called in
+    evaluation mode only, and not where a kernel computes.
 
     Args:
         norm: in training mode its running statistics are moved.
@@ -39,9 +39,21 @@ def normalised(norm: nn.BatchNorm2d, x: torch.Tensor, added: torch.Tensor | None
             return kernels.Normalised.apply(x, norm.weight, norm.bias, added, relu, norm)
         scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
         return kernels.scaled(x, added, relu, torch.stack([scale, norm.bias - norm.running_mean * scale]))
-    x = norm(x)
+    x = _in_training(norm, x) if _trains(norm, x) else norm(x)
     x = x if added is None else x.add_(added)
     return torch.relu_(x) if relu else x
+
+
+def _trains(norm: nn.BatchNorm2d, x: torch.Tensor) -> bool:
+    """Return whether x is normalised by its own statistics, and these move the layer's by its momentum."""
+    return norm.training and norm.momentum is not None and x.numel() > x.shape[1]
+
+
+def _in_training(norm: nn.BatchNorm2d, x: torch.Tensor) -> torch.Tensor:
+    """Return norm(x) without the layer's own call, which takes as long as the arithmetic for a small network."""
+    norm.num_batches_tracked.add_(1)
+    moved = norm.running_mean, norm.running_var
+    return torch.batch_norm(x, norm.weight, norm.bias, *moved, True, norm.momentum, norm.eps, torch.backends.cudnn.enabled)
 
 
 def _fused(norm: nn.BatchNorm2d, x: torch.Tensor, added: torch.Tensor | None) -> bool:
@@ -49,9 +61,8 @@ def _fused(norm: nn.BatchNorm2d, x: torch.Tensor, added: torch.Tensor | None) ->
     if not x.is_cuda or torch.compiler.is_compiling():  # a compiler makes kernels of its own
         return False
     known = x.dtype in KINDS and x.is_contiguous(memory_format=torch.channels_last) and (added is None or added.shape == x.shape)
-    trains = norm.training and norm.momentum is not None and x.numel() > x.shape[1]
     looks = not norm.training and not torch.is_grad_enabled()
-    return known and (trains or looks) and _kernels() is not None
+    return known and (_trains(norm, x) or looks) and _kernels() is not None
 
 
 @cache

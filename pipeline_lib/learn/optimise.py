@@ -2,13 +2,13 @@
 
 The first Optimizer of a process imports torch's compiler, only to exclude itself from it: 1.2 s on two cores, as long as a
 small training. Its functional core does the same arithmetic, fused, and takes the learning rate with every step.
+(Of SGD, which is the default, it is the operator that this core calls.)
 """
 
 import numpy as np
 import torch
 from torch import nn
 from torch.optim.adamw import adamw
-from torch.optim.sgd import sgd
 
 from pipeline_lib.config import Adam, Sgd
 from pipeline_lib.resume import State
@@ -75,17 +75,17 @@ class Optimiser:
                 maximize=False,
             )
         else:
-            sgd(
+            torch._fused_sgd_(  # what `torch.optim.sgd.sgd` calls in the end, after as long as this takes for a small network
                 self._parameters,
                 gradients,
-                self._first,
-                fused=True,
+                self._first if settings.momentum else [],
                 weight_decay=settings.weight_decay,
                 momentum=settings.momentum,
                 lr=rate,
                 dampening=0,
                 nesterov=settings.nesterov,
                 maximize=False,
+                is_first_step=False,
             )
         self.drop()
 
