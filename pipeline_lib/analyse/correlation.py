@@ -75,9 +75,10 @@ def between_ensembles(
     Source: the formula of Spearman 1910 and Brown 1910, for two tests instead of one.
     """
     values = np.stack([score for pairs in zip(one, other, strict=True) for pair in pairs for score in pair], axis=1)
+    values = values.astype(np.float64)
 
     def measure(draws: np.ndarray) -> float:
-        table = _pearson(values.astype(np.float64), draws)
+        table = _pearson(values, draws)
         found = [(table[at, at + 1], table[at + 2, at + 3], (table[at, at + 3] + table[at + 1, at + 2]) / 2) for at in firsts]
         of_one, of_other, across = np.mean(found, axis=0)
         spread = (1 + (longer - 1) * of_one) * (1 + (longer - 1) * of_other)

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from pipeline_lib.analyse.correlation import intervals
-from pipeline_lib.analyse.reliability import ScoreOf, halves
+from pipeline_lib.analyse.reliability import ScoreOf, halves, mean_and_range, rank_correlation
 from pipeline_lib.analyse.statistics import CONFIDENCE
 from pipeline_lib.analyse.sweeps import BASELINES, VARIANT, summarise
 from pipeline_lib.errors import PipelineError
@@ -73,14 +72,8 @@ def foretold(
                 np.mean([rank_correlation(one, other_end), rank_correlation(other, one_end)])
                 for (one, other), (one_end, other_end) in zip(early, final, strict=True)
             ]
-            found[name] = _mean_and_range(each)
+            found[name] = mean_and_range(each)
     return found
-
-
-def _mean_and_range(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return (mean, low, high): the range is that of the middle 95%; NaN of nothing."""
-    tail = 0.5 - CONFIDENCE / 2
-    return (float(np.mean(values)), *map(float, np.quantile(values, [tail, 1 - tail]))) if len(values) else (np.nan,) * 3
 
 
 def against_epoch(
@@ -195,13 +188,6 @@ def _scored(scored_by: ScoreOf, seeds: Sequence[int]) -> np.ndarray | None:
         if len(seeds) > 1:
             raise
         return None
-
-
-def rank_correlation(a: np.ndarray | None, b: np.ndarray | None) -> float:
-    """Return the Spearman correlation of two scores, NaN where one is missing or the same for every example."""
-    if a is None or b is None or a.min() == a.max() or b.min() == b.max():
-        return float("nan")
-    return float(stats.spearmanr(a, b).statistic)
 
 
 def transferred(

@@ -4,12 +4,9 @@ import numpy as np
 import pandas as pd
 
 LEAD = 4  # times as probable as the given label; measured on digits_noisy and cifar10_small_noisy (docs/results.md)
-# of the given labels that the ensemble predicts, and of a class that is doubted (chosen)
-HESITANT, BY_HEART, MOST_OF_A_CLASS, A_FEW = 0.8, 0.97, 1 / 3, 2
-MANY, TIMES = (
-    0.1,
-    3,
-)  # of all labels, and as many as the fixed rule doubts: a learned cut-off that hardly means what it says (chosen)
+HESITANT, BY_HEART = 0.8, 0.97  # of the given labels that the ensemble predicts: fewer and more come with a caution (chosen)
+MOST_OF_A_CLASS, A_FEW = 1 / 3, 2  # of a class that is doubted: more, and more labels than a few (chosen)
+MANY, TIMES = 0.1, 3  # of all labels, and times as many as the fixed rule doubts: too many for a learned cut-off (chosen)
 AND_RULE = "; "  # between the rules that flagged one example
 RULE = (
     f"another class is at least {LEAD} times as probable as the given label (mean over seeds and epochs of the models that were "

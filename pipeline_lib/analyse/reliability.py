@@ -70,9 +70,7 @@ def split_half(score_of: ScoreOf, seeds: int, splits: int, rng: np.random.Genera
         NaN where a half gives every example the same score.
     """
     pairs = halves(seeds, splits, rng)
-    correlations = np.array([_spearman(score_of(a), score_of(b)) for a, b in pairs])
-    mean, tail = float(correlations.mean()), 0.5 - CONFIDENCE / 2
-    low, high = (float(value) for value in np.quantile(correlations, [tail, 1 - tail]))
+    mean, low, high = mean_and_range([rank_correlation(score_of(a), score_of(b)) for a, b in pairs])
     longer, full = seeds / (seeds // 2), float("nan")
     if mean >= 0:  # halves that disagree (r < 0) have no step up: the formula has a pole there
         full = longer * mean / (1 + (longer - 1) * mean)
@@ -92,10 +90,17 @@ def halves(seeds: int, splits: int, rng: np.random.Generator) -> list[tuple[tupl
     return list(dict.fromkeys(tuple(sorted((tuple(sorted(p[:half])), tuple(sorted(p[half : 2 * half]))))) for p in drawn))
 
 
-def _spearman(a: np.ndarray, b: np.ndarray) -> float:
-    if a.min() == a.max() or b.min() == b.max():
+def rank_correlation(a: np.ndarray | None, b: np.ndarray | None) -> float:
+    """Return the Spearman correlation of two scores, NaN where one is missing or the same for every example."""
+    if a is None or b is None or a.min() == a.max() or b.min() == b.max():
         return float("nan")
     return float(stats.spearmanr(a, b).statistic)
+
+
+def mean_and_range(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return (mean, low, high): the range is that of the middle 95%; NaN of nothing."""
+    tail = 0.5 - CONFIDENCE / 2
+    return (float(np.mean(values)), *map(float, np.quantile(values, [tail, 1 - tail]))) if len(values) else (np.nan,) * 3
 
 
 def table(score_of: dict[str, ScoreOf], seeds: int, splits: int, study_seed: int) -> pd.DataFrame:

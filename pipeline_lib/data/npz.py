@@ -10,6 +10,7 @@ import numpy as np
 from pipeline_lib.data.dataset import Dataset, printable
 from pipeline_lib.errors import PipelineError, one_of
 
+MISSING = "missing. Put the file there, or change `npz:` in config.yaml"
 REQUIRED = ("train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -35,7 +36,7 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
                 raise PipelineError(f"{path}: lacks {one_of(lacking)}; it has {one_of(archive.files)}")
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
-        raise PipelineError(f"{path}: missing. Put the file there, or change `npz:` in config.yaml") from None
+        raise PipelineError(f"{path}: {MISSING}") from None
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError) as error:
         raise PipelineError(f"{path}: damaged or not an .npz of plain arrays ({error}). Replace it with a good copy") from error
     labels = {}

@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
             _worst(line[2], rows)
     runs = int(table["runs"].iloc[0])
     figure.suptitle(f"{dataset}: which classes are confused, after training on all data", x=0.01, ha="left", fontsize=12)
-    bars = "; bars: 95% t-interval of the mean, none where all are equal" if runs > 1 else "; no intervals: a single training"
+    bars = f"; bars: 95% t-interval of the mean, {style.UNLESS_EQUAL}" if runs > 1 else "; no intervals: a single training"
     figure.supxlabel(f"mean of {runs} training{'s' * (runs > 1)}{bars}", fontsize=9, color="#555555")
     return figure
 

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
 LOOKS = {"easiest": ("#009E73", "o"), "middle": ("#E69F00", "s"), "hardest": ("#D55E00", "^")}
@@ -35,7 +36,7 @@ def draw(table: pd.DataFrame, dataset: str, metric: str, examples: int) -> Figur
     figure.legend(handles, labels, loc="outside right center", title=f"{examples} training\nexamples each,\nby {metric}")
     figure.suptitle(f"{dataset}: do two trainings that part end in one basin of the loss?", x=0.01, ha="left", fontsize=12)
     runs = int(table["runs"].min())
-    bars = "bars and bands: 95% t-interval, none where all are equal" if runs > 1 else "no intervals: a single pair"
+    bars = f"bars and bands: 95% t-interval, {style.UNLESS_EQUAL}" if runs > 1 else "no intervals: a single pair"
     figure.supxlabel(
         f"points: mean over {runs} pair{'s' * (runs > 1)} of networks; {bars}; barrier: how far the highest point of the straight\n"
         "line between the two networks' weights lies above the chord between their own values",

@@ -33,9 +33,9 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     figure.legend(*grid[0][1].get_legend_handles_labels(), loc="outside right center", title="easiest pruned by")
     figure.suptitle(f"{dataset}: accuracy against what it costs, scoring included", x=0.01, ha="left", fontsize=13)
     shares = curves["point"].dropna()
-    note = "bars: 95% t-interval of the mean, none where all are equal" if runs > 1 else "no intervals: a single run per point"
+    note = f"bars: 95% t-interval of the mean, {style.UNLESS_EQUAL}" if runs > 1 else "no intervals: a single run per point"
     only = f", {rule_in_words(*variants[0][0])}" if len(variants) == 1 else ""
-    hollow = "; hollow: a class has no example left" if (curves["classes_missing"] > 0).any() else ""
+    hollow = f"; {style.HOLLOW}" if (curves["classes_missing"] > 0).any() else ""
     figure.supxlabel(
         f"points along a line: {shares.min():.0%} to {shares.max():.0%} pruned, from right to left{only}{hollow}\n"
         f"mean of {runs} training{'s' * (runs > 1)}; {note}; cost: floating-point operations, which depend on no machine "
@@ -61,8 +61,7 @@ def _panel(axes, curves: pd.DataFrame, full: pd.Series, sharing: int) -> None:
         axes.vlines(aside, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=look["color"], linewidth=1, alpha=0.6)
         hollow = rows["classes_missing"] > 0
         if hollow.any() and metric != "random":
-            points = {**style.look(metric), "markersize": 5, "linestyle": "none", "markerfacecolor": "white", "zorder": 3}
-            axes.plot(cost[hollow], 100 * rows["accuracy_mean"][hollow], **points)
+            style.hollow(axes, cost, 100 * rows["accuracy_mean"], hollow, look, size=5)
     axes.plot(1, 100 * full["accuracy_mean"], "*", color="black", markersize=13, label="all data", zorder=4)
     axes.vlines(1, 100 * full["accuracy_low"], 100 * full["accuracy_high"], color="black", linewidth=2.5, zorder=3)
     axes.axvline(1, color="black", linewidth=1, zorder=1)

@@ -34,7 +34,7 @@ def draw(panels: dict[str, pd.DataFrame], title: str) -> Figure:
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center", title="difficulty by")
     runs = int(min(table["runs"].min() for table in panels.values()))
-    bars = "bands and bars: 95% t-interval, none where all are equal" if runs > 1 else "no intervals: a single run"
+    bars = f"bands and bars: 95% t-interval, {style.UNLESS_EQUAL}" if runs > 1 else "no intervals: a single run"
     if any(_all_in(table) is not None for table in panels.values()):
         bars += "; vertical line: from here on every epoch trains on all data"
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)

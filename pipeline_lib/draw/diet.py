@@ -75,10 +75,7 @@ def accuracy(axes: Axes, rows: pd.DataFrame, across: str, at: dict) -> None:
         own = rows[rows["metric"] == metric].sort_values(across)
         x, look = [at[value] for value in own[across]], style.look(metric)
         line(axes, x, aside(position, len(metrics)), own, "accuracy", {**look, "label": f"by {metric}"}, 100)
-        hollow = (own["classes_missing"] > 0).to_numpy()
-        axes.plot(
-            np.array(x)[hollow], 100 * own["accuracy_mean"][hollow], linestyle="none", markerfacecolor="white", zorder=3, **look
-        )
+        style.hollow(axes, np.array(x), 100 * own["accuracy_mean"].to_numpy(), own["classes_missing"].to_numpy() > 0, look, 6)
     right = len(at) - 0.4
     for position, (name, (colour, dashes)) in enumerate(REFERENCES.items()):
         own = rows[rows["metric"] == name]
@@ -103,8 +100,8 @@ def runs(table: pd.DataFrame) -> str:
     counts = table["runs"].dropna()
     low, high = int(counts.min()), int(counts.max())
     number = f"{low}" if low == high else f"{low} to {high}"
-    bars = "bars: 95% t-interval of the mean, none where all are equal" if high > 1 else "no intervals: a single training per point"
-    hollow = "; hollow: a class has no example left" if (table["classes_missing"] > 0).any() else ""
+    bars = f"bars: 95% t-interval of the mean, {style.UNLESS_EQUAL}" if high > 1 else "no intervals: a single training per point"
+    hollow = f"; {style.HOLLOW}" if (table["classes_missing"] > 0).any() else ""
     return f"accuracy: mean of {number} training{'s' * (high > 1)}, {bars} (of random and of all data at the right){hollow}"
 
 

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline_lib.analyse.imbalance import BALANCED, NONE, OVERALL
+from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
 LOOKS = {
@@ -44,7 +45,7 @@ def draw(table: pd.DataFrame, counts: dict[str, int], title: str) -> Figure:
     figure.legend(handles, labels, loc="outside right center")
     runs = int(table["runs"].min())
     bars = (
-        "bars: 95% t-interval, none where all are equal; differences are paired by seed"
+        f"bars: 95% t-interval, {style.UNLESS_EQUAL}; differences are paired by seed"
         if runs > 1
         else "no intervals: a single training"
     )

@@ -31,5 +31,13 @@ def shown_of(shown: int, examples: int) -> str:
 
 def short(name: str, longest: int) -> str:
     """Return a class name cut to at most `longest` characters, a dollar sign being no formula."""
-    cut = name if len(name) <= longest else f"{name[: longest - 1]}…"
-    return cut.replace("$", r"\$")
+    return _no_formula(name if len(name) <= longest else f"{name[: longest - 1]}…")
+
+
+def ending(name: str, longest: int) -> str:
+    """Return the end of a file's name, at most `longest` characters, a dollar sign being no formula."""
+    return _no_formula(name if len(name) <= longest else f"…{name[1 - longest :]}")
+
+
+def _no_formula(text: str) -> str:
+    return text.replace("$", r"\$")

@@ -45,7 +45,7 @@ def draw(table: pd.DataFrame, dataset: str, share: float) -> Figure:
     figure.legend(entries.values(), entries.keys(), loc="outside right center", title="difficulty by")
     figure.suptitle(f"{dataset}: does leaving out the easiest examples starve small classes?", x=0.01, ha="left", fontsize=12)
     runs = int(table["runs"].max())
-    bars = "bars: 95% t-interval, none where all are equal" if runs > 1 else "no intervals"
+    bars = f"bars: 95% t-interval, {style.UNLESS_EQUAL}" if runs > 1 else "no intervals"
     figure.supxlabel(
         f"means of {runs} training{'s' * (runs > 1)}; {bars}; random: dashed; all data: dotted", fontsize=9, color="#555555"
     )

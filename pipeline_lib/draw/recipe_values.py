@@ -66,7 +66,7 @@ def class_names(table: pd.DataFrame) -> list[str]:
 def note(table: pd.DataFrame, losses: pd.DataFrame) -> str:
     """Say what stands behind a point and what the bars and marks are."""
     most = int(table["runs"].max())
-    trainings = f"points: mean of {most} trainings with different seeds and splits; bars: 95% t-interval, none where all are equal"
+    trainings = f"points: mean of {most} trainings with different seeds and splits; bars: 95% t-interval, {style.UNLESS_EQUAL}"
     words = [trainings if most > 1 else "points: a single training, no intervals"]
     words.append("orange: the value chosen on the held-out examples" if table["chosen"].any() else "every value has diverged")
     if table["recipe"].any():

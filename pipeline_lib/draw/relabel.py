@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
 NAMES = {
@@ -44,6 +45,6 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     axes.legend(handles[::-1], words[::-1], loc="upper left", bbox_to_anchor=(1.0, 1.0), title="trained on the data")
     axes.set_title(f"{dataset}: does it help to leave out the labels that are doubted?", loc="left")
     runs = int(table["runs"].min())
-    bars = "bars, and the grey band: 95% t-interval, none where all are equal" if runs > 1 else "no intervals: a single run"
+    bars = f"bars, and the grey band: 95% t-interval, {style.UNLESS_EQUAL}" if runs > 1 else "no intervals: a single run"
     figure.supxlabel(f"points: mean of {runs} training{'s' * (runs > 1)}; {bars}", fontsize=9, color="#555555")
     return figure

@@ -77,7 +77,7 @@ def _variant(pruned: pd.DataFrame, balanced: bool, budget: str) -> str:
 def _note(table: pd.DataFrame) -> str:
     fewest, most = int(table["runs"].min()), int(table["runs"].max())
     runs = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    bars = "bars: 95% t-interval of the mean, none where all are equal" if most > 1 else "no intervals: a single network per point"
+    bars = f"bars: 95% t-interval of the mean, {style.UNLESS_EQUAL}" if most > 1 else "no intervals: a single network per point"
     mean = f"points: mean of {runs} network{'s' * (most > 1)}, each attacked by its own gradients; ε = 0: no attack"
     return f"{mean}; {bars}; differences are paired by seed"
 

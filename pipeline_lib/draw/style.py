@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
@@ -26,6 +27,8 @@ KNOWN = (
 )
 LIGHTEST, DARKEST = 0.6, 0.8  # shades of a colour: so far towards white and towards black (chosen: both stay visible)
 FEWEST_CLUSTERS, MOST_CLUSTERS = 3, 300  # have the lightest and the darkest shade (chosen)
+UNLESS_EQUAL = "none where all are equal"  # of intervals, in the notes of figures
+HOLLOW = "hollow: a class has no example left"
 BASELINES = {"random": ("#555555", (0, (4, 2))), "full": ("black", (0, (1, 1.2)))}
 
 plt.rcParams.update(
@@ -67,6 +70,19 @@ def look(metric: str) -> dict:
     ends = np.log([FEWEST_CLUSTERS, MOST_CLUSTERS])
     depth = np.interp(np.log(max(int(word), 1)), ends, [0, 1]) if word.isdecimal() else tone
     return {"color": _shade(colour, depth), "marker": markers[shape % len(markers)]}
+
+
+def hollow(axes: Axes, x: np.ndarray, y: np.ndarray, where: np.ndarray, look: dict, size: float = 5.5) -> None:
+    """Draw some points of a line anew, with a white middle.
+
+    Args:
+        axes: of the line.
+        x, y, where: (P,) places of its points, and which of them.
+        look: of the line: `color`, and `marker` if it has one.
+        size: of its markers.
+    """
+    shape = {"marker": look.get("marker", "o"), "markersize": size, "markerfacecolor": "white"}
+    axes.plot(x[where], y[where], linestyle="none", color=look["color"], zorder=3, **shape)
 
 
 def _shade(colour: str, depth: float) -> str:

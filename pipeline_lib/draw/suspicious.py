@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline_lib.analyse.ranking import LEAD
-from pipeline_lib.draw.picture import blank, short, show
+from pipeline_lib.draw.picture import blank, ending, short, show
 from pipeline_lib.draw.style import plt
 
 COLUMNS, MOST = 10, 60  # images in a row, and at most
@@ -31,7 +31,7 @@ def draw(table: pd.DataFrame, images: np.ndarray, dataset: str) -> Figure:
         show(axes, images[example.index])
         suggested = f"{short(example.suggested_label, LONGEST)} x{_times(example.lead)}"
         axes.set_title(
-            f"{_end(str(example.file))}\n{short(example.label, LONGEST)}?\n{suggested}",
+            f"{ending(str(example.file), FILE)}\n{short(example.label, LONGEST)}?\n{suggested}",
             fontsize=8.5,
             color=DOUBTED if example.likely_mislabelled else OTHERS,
             fontweight="bold" if example.likely_mislabelled else "normal",
@@ -47,10 +47,6 @@ def draw(table: pd.DataFrame, images: np.ndarray, dataset: str) -> Figure:
         color="#555555",
     )
     return figure
-
-
-def _end(name: str) -> str:
-    return (name if len(name) <= FILE else f"…{name[1 - FILE :]}").replace("$", r"\$")
 
 
 def _times(lead: float) -> str:

@@ -127,14 +127,14 @@ def note(table: pd.DataFrame) -> str:
     fewest, most = int(table["runs"].min()), int(table["runs"].max())
     runs = f"{fewest}" if fewest == most else f"{fewest} to {most}"
     intervals = (
-        "bars, beside their points: 95% t-interval of the mean, none where all are equal"
+        f"bars, beside their points: 95% t-interval of the mean, {style.UNLESS_EQUAL}"
         if most > 1
         else "no intervals: a single run per point"
     )
     at_right = "\nrandom: dashed; all data: dotted, its bar at the right"
     if table.loc[table["metric"] == "random", "point"].isna().any():
         at_right = "\nrandom: dashed, all data: dotted, their bars at the right"
-    hollow = "; hollow: a class has no example left" if (_hollow(table) & table["point"].notna()).any() else ""
+    hollow = f"; {style.HOLLOW}" if (_hollow(table) & table["point"].notna()).any() else ""
     return f"points: mean of {runs} training{'s' * (most > 1)}; {intervals}{at_right}{hollow}"
 
 
@@ -164,8 +164,8 @@ def _panel(axes: Axes, panel: Panel, names: dict[str, str]) -> None:
     for place, metric in enumerate(metrics):
         rows, look = curves[curves["metric"] == metric].sort_values("point"), style.look(metric)
         x = 100 * rows["point"]
-        beside = x + (place - (len(metrics) - 1) / 2) * _dodge(points, len(metrics))[x].to_numpy()
-        _line(axes, x, beside, rows, {**look, "linewidth": 1.6, "markersize": 5.5, "label": names.get(metric, metric)})
+        aside = (place - (len(metrics) - 1) / 2) * _dodge(points, len(metrics))[x].to_numpy()
+        _line(axes, x, rows, {**look, "linewidth": 1.6, "markersize": 5.5, "label": names.get(metric, metric)}, aside)
     for place, (name, (colour, dashes)) in enumerate(style.BASELINES.items()):
         rows = table[table["metric"] == name].sort_values("point")
         look = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1}
@@ -176,7 +176,7 @@ def _panel(axes: Axes, panel: Panel, names: dict[str, str]) -> None:
             axes.axhline(100 * rows["accuracy_mean"].iloc[0], label=label, **look)
             _intervals(axes, [points[-1] + MARGIN * (1 + place / 2) * width], rows, colour)
         else:
-            _line(axes, 100 * rows["point"], 100 * rows["point"], rows, {**look, "label": "random"})
+            _line(axes, 100 * rows["point"], rows, {**look, "label": "random"})
     axes.set_xlabel(panel.xlabel)
     axes.set_title(panel.title, loc="left")
 
@@ -189,17 +189,15 @@ def _dodge(points: np.ndarray, metrics: int) -> pd.Series:
     return pd.Series(np.where(np.isfinite(nearest), step * nearest, 0), index=points)
 
 
-def _line(axes: Axes, x: pd.Series, beside: pd.Series, rows: pd.DataFrame, look: dict) -> None:
+def _line(axes: Axes, x: pd.Series, rows: pd.DataFrame, look: dict, aside: np.ndarray | float = 0) -> None:
     """A line with its intervals, its points hollow where a class is missing.
 
-    Only the intervals stand beside their place: where curves are steep, a line that is shifted seems to be above another.
+    Only the intervals stand aside from their place: where curves are steep, a line that is shifted seems to be above another.
     """
     axes.plot(x, 100 * rows["accuracy_mean"], **look)
-    _intervals(axes, beside, rows, look["color"])
-    hollow = _hollow(rows)
-    if hollow.any():
-        marker = {"marker": look.get("marker", "o"), "markersize": look.get("markersize", 5.5), "markerfacecolor": "white"}
-        axes.plot(x[hollow], 100 * rows["accuracy_mean"][hollow], linestyle="none", color=look["color"], zorder=3, **marker)
+    _intervals(axes, x + aside, rows, look["color"])
+    if _hollow(rows).any():
+        style.hollow(axes, x, 100 * rows["accuracy_mean"], _hollow(rows), look)
 
 
 def _intervals(axes: Axes, x, rows: pd.DataFrame, colour: str) -> None:

@@ -44,7 +44,7 @@ def draw(table: pd.DataFrame, dataset: str, metric: str, examples: int) -> Figur
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right center", title="from epoch")
     figure.suptitle(f"{dataset}: how fast the tangent kernel turns, by difficulty", x=0.01, ha="left", fontsize=12)
     runs = int(table["runs"].min())
-    bars = "bars: 95% t-interval, none where all are equal" if runs > 1 else "no intervals: a single training"
+    bars = f"bars: 95% t-interval, {style.UNLESS_EQUAL}" if runs > 1 else "no intervals: a single training"
     figure.supxlabel(
         f"points: groups of {examples} neighbours in the order of difficulty, mean over {runs} training{'s' * (runs > 1)}; {bars}",
         fontsize=9,

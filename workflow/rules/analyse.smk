@@ -55,13 +55,9 @@ def claim_sweeps(dataset):
     return files
 
 
-def early_and_final_scored():
-    return set(EARLY_AND_FINAL) <= set(study.metrics)
-
-
 def early_and_final(dataset):
     """How the early score and the final one are computed; nothing where one of them, or a second seed, is lacking."""
-    there = early_and_final_scored() and len(ensemble_seeds(dataset)) > 1
+    there = set(EARLY_AND_FINAL) <= set(study.metrics) and len(ensemble_seeds(dataset)) > 1
     return [score_settings(metric) for metric in EARLY_AND_FINAL] if there else []
 
 
@@ -263,10 +259,7 @@ rule judge_claims:
         early_and_final=lambda w: early_and_final(w.dataset),
         splits=RELIABILITY_SPLITS,
         study_seed=study.seed,
-        code=code(
-            "judge_claims",
-            *dict.fromkeys(map(metric_module, EARLY_AND_FINAL if early_and_final_scored() else [])),
-        ),
+        code=code("judge_claims", *dict.fromkeys(metric_module(m) for m in EARLY_AND_FINAL if m in study.metrics)),
         upstream=lambda w: claim_lineage(w.dataset),
         origins=lambda w, input: origins_of(input),
     message:

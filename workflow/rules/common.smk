@@ -212,7 +212,9 @@ def check_source(dataset):
 
                 imagefolder.listed(plain(section))
             case "npz" if not Path(section.npz).is_file():
-                raise PipelineError(f"{section.npz}: missing. Put the file there, or change `npz:` in config.yaml")
+                from pipeline_lib.data import npz
+
+                raise PipelineError(f"{section.npz}: {npz.MISSING}")
 
 
 def dataset_inputs(wildcards):
