@@ -6,9 +6,9 @@ things it needs both, and the row shows the numbers of the one that decides. Dif
 seed, on the variant of the thesis: classes as they fall, equal epochs.
 
 "Some metric can do both" is judged by the metric that does best, with intervals that hold for all metrics at once
-(`simultaneous_differences`: Bonferroni, one standard deviation pooled over the metrics). Where hard examples or
-large shares are left out, and wherever a metric is set beside another, only those points count at which every class still has
-examples.
+(`simultaneous_differences`: Bonferroni, one standard deviation pooled over the metrics, fewer degrees of freedom where a seed
+moves all of them together). Where hard examples or large shares are left out, and wherever a metric is set beside another, only
+those points count at which every class still has examples.
 """
 
 from collections.abc import Callable, Mapping

@@ -76,12 +76,12 @@ def paired_difference(a: pd.Series, b: pd.Series, confidence: float = CONFIDENCE
 def simultaneous_differences(pairs: Mapping[str, tuple[pd.Series, pd.Series]]) -> pd.DataFrame:
     """Return the paired differences of several metrics with intervals that hold all of them at once.
 
-    The standard deviation over seeds is pooled: the root of the mean square of all differences less their metric's mean, with
-    metrics x (runs - 1) degrees of freedom. Three seeds alone leave two, and a Bonferroni interval on two decides nothing.
-    Pooling supposes that all metrics scatter alike, and counts what one seed does to all of them (their common baseline) once
-    for each. In simulations of six metrics whose baseline scatters three times as much as they do, all intervals held at once in
-    90% of the cases with three seeds and in 87% with two, and the largest difference lay between the largest low and the largest
-    high end in 94 and 92%.
+    The standard deviation over seeds is pooled: the root of the mean square of all differences less their metric's mean. Three
+    seeds alone leave two degrees of freedom, and a Bonferroni interval on two decides nothing. Pooling supposes that all metrics
+    scatter alike. What one seed does to all of them, their common baseline above all, is no new evidence with every metric:
+    with r the correlation between metrics over seeds, the degrees of freedom are metrics x (runs - 1) / (1 + (metrics - 1) r^2)
+    (Satterthwaite). In simulations of 3, 6 and 13 metrics whose baseline scatters as much as they do, or three times as much, or
+    not at all, all intervals held at once in 94.6% of the cases or more with three seeds and more, and in 91% with two.
 
     Args:
         pairs: metric -> two columns of numbers by training seed, to be subtracted.
@@ -97,12 +97,30 @@ def simultaneous_differences(pairs: Mapping[str, tuple[pd.Series, pd.Series]]) -
     if freedom:
         squares = sum(((values - values.mean()) ** 2).sum() for values in differences.values())
         deviation = np.sqrt(squares / freedom)
+        freedom /= 1 + (len(pairs) - 1) * _common_correlation(pd.DataFrame(differences)) ** 2
         half = stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / len(pairs), freedom) * deviation if deviation > EQUAL else np.nan
     rows = {}
     for metric, values in differences.items():
         mean, reach = (values.mean(), half / np.sqrt(len(values))) if len(values) else (np.nan, np.nan)
         rows[metric] = (mean, mean - reach, mean + reach, len(values))
     return pd.DataFrame.from_dict(rows, orient="index", columns=["difference", "low", "high", "runs"])
+
+
+def _common_correlation(differences: pd.DataFrame) -> float:
+    """Return the correlation over seeds (rows) that all metrics (columns) share: 1 where there are too few seeds to tell.
+
+    From the two mean squares of the analysis of variance: of the seeds, and of what neither seed nor metric explains.
+    """
+    values = differences.dropna().to_numpy()
+    seeds, metrics = values.shape
+    if seeds < 2 or metrics < 2:
+        return 1.0
+    residuals = values - values.mean(axis=0)
+    of_seed = residuals.mean(axis=1, keepdims=True)
+    between = metrics * (of_seed**2).sum() / (seeds - 1)
+    within = ((residuals - of_seed) ** 2).sum() / ((seeds - 1) * (metrics - 1))
+    total = between + (metrics - 1) * within
+    return (between - within) / total if total else 1.0
 
 
 def bootstrap_interval(
