@@ -175,7 +175,10 @@ def _check_relabel(study: "Study", name: str) -> None:
     if "threshold" in by and study.datasets[name].recipes.threshold is None:
         raise ValueError(f"{where}.experiments.relabel.by: threshold needs a recipe under {where}.recipes.threshold")
     if "truth" in by and not study.knows_wrong_labels(name):
-        raise ValueError(f"{where}.experiments.relabel.by: truth needs labels that were made wrong (`flip_labels:`); leave it out")
+        raise ValueError(
+            f"{where}.experiments.relabel.by: truth needs labels that are known (`flip_labels:`, or an .npz with `true_labels:`); "
+            "leave it out"
+        )
 
 
 def _check_quotas(study: "Study", name: str) -> None:

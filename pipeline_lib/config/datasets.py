@@ -51,6 +51,7 @@ class Npz(DatasetSection):
 
     source: Literal["npz"]
     npz: File
+    true_labels: Annotated[bool, Field(description="it has true_labels (N,) as well; train_labels are the given ones")] = False
 
 
 class ImageFolder(DatasetSection):

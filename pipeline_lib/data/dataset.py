@@ -26,7 +26,8 @@ class Dataset:
         train_labels, test_labels: (N,) int64 in 0..classes-1.
         class_names: one name per class.
         source_id: per training example the file or position it came from.
-        true_labels: (N,) int64 before labels were corrupted, or None where none were.
+        true_labels: (N,) int64, what the labels should be, where that is known: the data set brought them, or wrong labels were
+            made on purpose; else None.
         test_drawn: (D,) int64, sorted positions of the test images that make a second test set, as unequal as the training
             examples; None where there is none.
     """
@@ -78,6 +79,12 @@ def check(dataset: Dataset, where: str) -> Dataset:
                 f"{where}: {split} labels run from {labels.min()} to {labels.max()}, but there are {dataset.classes} classes (0 to "
                 f"{dataset.classes - 1})"
             )
+    truth = dataset.true_labels
+    if truth is not None and (truth.shape != dataset.train_labels.shape or truth.min() < 0 or truth.max() >= dataset.classes):
+        raise PipelineError(
+            f"{where}: true labels must be one of the {dataset.classes} classes (0 to {dataset.classes - 1}) for each of the "
+            f"{len(dataset.train_labels)} training images"
+        )
     if dataset.train_images.shape[1:] != dataset.test_images.shape[1:]:
         raise PipelineError(
             f"{where}: training images are {dataset.train_images.shape[1:]}, test images {dataset.test_images.shape[1:]}"

@@ -1,4 +1,4 @@
-"""A local .npz with train_images, train_labels, test_images, test_labels and (optionally) class_names."""
+"""A local .npz with train_images, train_labels, test_images, test_labels and (optionally) class_names and true_labels."""
 
 import os
 import zipfile
@@ -11,6 +11,7 @@ from pipeline_lib.data.dataset import Dataset, printable
 from pipeline_lib.errors import PipelineError, one_of
 
 MISSING = "missing. Put the file there, or change `npz:` in config.yaml"
+TRUE_LABELS = "true_labels"
 REQUIRED = ("train_images", "train_labels", "test_images", "test_labels")
 
 
@@ -18,7 +19,8 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
     """Return (data set, licence note) of an .npz; nothing in it is unpickled.
 
     Args:
-        settings: `npz`, a path; images (N, H, W, C) or (N, H, W) uint8, labels (N,) integers.
+        settings: `npz`, a path; images (N, H, W, C) or (N, H, W) uint8, labels (N,) integers. `true_labels`: whether it must hold
+            the true labels of the training images as well, whose given ones may be wrong.
         seed: study seed, not used.
 
     Raises:
@@ -31,7 +33,8 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it holds one array, as numpy.save writes it; use numpy.savez")
             _check_room(archive, path)
-            lacking = [name for name in REQUIRED if name not in archive]
+            truth = [TRUE_LABELS] if settings.get("true_labels") else []
+            lacking = [name for name in (*REQUIRED, *truth) if name not in archive]
             if lacking:
                 raise PipelineError(f"{path}: lacks {one_of(lacking)}; it has {one_of(archive.files)}")
             arrays = {name: archive[name] for name in archive.files}
@@ -41,9 +44,7 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
         raise PipelineError(f"{path}: damaged or not an .npz of plain arrays ({error}). Replace it with a good copy") from error
     labels = {}
     for split in ("train", "test"):
-        labels[split] = arrays[f"{split}_labels"]
-        if not np.issubdtype(labels[split].dtype, np.integer):
-            raise PipelineError(f"{path}: {split}_labels must be whole numbers, not {labels[split].dtype}")
+        labels[split] = _whole_numbers(arrays, f"{split}_labels", path)
         images = arrays[f"{split}_images"]
         if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3)):
             raise PipelineError(
@@ -58,13 +59,20 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
         names = [str(label) for label in range(int(labels["train"].max(initial=0)) + 1)]
     data = Dataset(
         _channels_first(arrays["train_images"]),
-        labels["train"].astype(np.int64),
+        labels["train"],
         _channels_first(arrays["test_images"]),
-        labels["test"].astype(np.int64),
+        labels["test"],
         names,
         [f"train/{i}" for i in range(len(labels["train"]))],
+        _whole_numbers(arrays, TRUE_LABELS, path) if truth else None,
     )
     return data, f"local file {path.name}"
+
+
+def _whole_numbers(arrays: dict[str, np.ndarray], name: str, path: Path) -> np.ndarray:
+    if not np.issubdtype(arrays[name].dtype, np.integer):
+        raise PipelineError(f"{path}: {name} must be whole numbers, not {arrays[name].dtype}")
+    return arrays[name].astype(np.int64)
 
 
 def _check_room(archive: np.lib.npyio.NpzFile, path: Path) -> None:

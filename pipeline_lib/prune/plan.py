@@ -115,11 +115,22 @@ def plan(
     return sorted(planned, key=lambda run: (str(run.point), run.balanced, run.budget, run.seed))
 
 
-def _request(metric: str, score: np.ndarray | None, labels: np.ndarray, balanced: bool, study_seed: int, seed: int) -> Request:
+def order_of(metric: str, score: np.ndarray | None, examples: int, study_seed: int, seed: int) -> np.ndarray:
+    """Return (N,) positions from the easiest to the hardest, as the trainings of a run seed go by it.
+
+    Args:
+        metric: its name; or "random", which orders afresh for every seed.
+        score: (N,) higher = harder; ties fall at random, anew for every seed. None for "random".
+        examples: N.
+        study_seed, seed: what the order of ties, or of all, derives from.
+    """
     if metric == "random":
-        order = generator(study_seed, "random subset", seed).permutation(len(labels))
-    else:
-        order = select.difficulty_order(score, generator(study_seed, "ties", metric, seed))
+        return generator(study_seed, "random subset", seed).permutation(examples)
+    return select.difficulty_order(score, generator(study_seed, "ties", metric, seed))
+
+
+def _request(metric: str, score: np.ndarray | None, labels: np.ndarray, balanced: bool, study_seed: int, seed: int) -> Request:
+    order = order_of(metric, score, len(labels), study_seed, seed)
     return Request(score, order, labels if balanced else None, partial(generator, study_seed, "choice", metric, seed))
 
 

@@ -121,3 +121,5 @@ def test_scores_are_tested_on_the_wrong_labels_of_the_twin_or_on_their_own():
     assert study.wrong_labels_of("photos") is None
     fewer = changed("datasets.fewer", {"base": "noisy", "imbalance": {"ratio": 3}})
     assert parse_study(fewer).wrong_labels_of("fewer") == "fewer", "the base's wrong labels come along"
+    assert parse_study(STUDY).wrong_labels_of("local") is None
+    assert parse_study(changed("datasets.local.true_labels", True)).wrong_labels_of("local") == "local"

@@ -93,7 +93,8 @@ def test_threshold_without_its_recipe_and_truth_without_wrong_labels_are_refused
     clean = study(relabel={"by": ["lead"]})
     clean["datasets"]["local"]["experiments"] = {"relabel": {"by": ["truth"]}}
     assert complaints(clean) == [
-        "datasets.local.experiments.relabel.by: truth needs labels that were made wrong (`flip_labels:`); leave it out"
+        "datasets.local.experiments.relabel.by: truth needs labels that are known (`flip_labels:`, or an .npz with "
+        "`true_labels:`); leave it out"
     ]
 
 

@@ -57,6 +57,36 @@ def test_a_missing_array_is_named_with_those_there_are(tmp_path, name):
         read(tmp_path, arrays)
 
 
+TRUE_LABELS = np.array([1, 0, 2, 2])
+
+
+def read_with_truth(tmp_path, arrays):
+    np.savez(tmp_path / "x.npz", **arrays)
+    return canonical.check(npz.read({"npz": tmp_path / "x.npz", "true_labels": True}, 0)[0], "here")
+
+
+def test_true_labels_are_read_where_they_are_asked_for(tmp_path):
+    data = read_with_truth(tmp_path, ARRAYS | {"true_labels": TRUE_LABELS.astype(np.int16)})
+    assert (data.train_labels.tolist(), data.true_labels.tolist()) == ([1, 0, 1, 2], TRUE_LABELS.tolist())
+    assert data.true_labels.dtype == np.int64
+    assert read(tmp_path, ARRAYS | {"true_labels": TRUE_LABELS}).true_labels is None
+
+
+@pytest.mark.parametrize(
+    ("truth", "message"),
+    [
+        (None, r"x\.npz: lacks true_labels; it has"),
+        (TRUE_LABELS.astype(float), r"x\.npz: true_labels must be whole numbers, not float64"),
+        (TRUE_LABELS[:3], r"one of the 3 classes \(0 to 2\) for each of the 4 training images"),
+        (TRUE_LABELS + 1, r"one of the 3 classes \(0 to 2\)"),
+        (TRUE_LABELS - 1, r"one of the 3 classes \(0 to 2\)"),
+    ],
+)
+def test_true_labels_that_are_none_are_refused(tmp_path, truth, message):
+    with pytest.raises(PipelineError, match=message):
+        read_with_truth(tmp_path, ARRAYS if truth is None else ARRAYS | {"true_labels": truth})
+
+
 SHAPES = r"must be uint8 of shape \(N, H, W\), \(N, H, W, 1\) or \(N, H, W, 3\), not"
 
 

@@ -33,6 +33,7 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here; the
     r"Correlate the metrics .*\((\w+)\)": r"draw_correlation \1",
     r"Score halves of .*": "draw_reliability",
     r"Rank the examples .*": "rank_examples",
+    r"List the examples .*": "list_subset",
     r"Average what .*": "believe",
     r"Add up what .*": "draw_cost",
     r"Say how fast .*": "sum_speed",

@@ -85,6 +85,24 @@ def test_the_same_study_elsewhere_gives_the_same_bytes(finished, tmp_path):
             assert np.array_equal(one["score"][:], other["score"][:])
 
 
+def test_the_examples_to_keep_are_a_target(project):
+    hardest, evenly = (f"results/digits/subsets/el2n_60-100{how}.csv" for how in ("", "_balanced"))
+    project.make(hardest, evenly)
+    runs = read_table(project, "results/digits/sweeps/sliding_window/el2n.csv")
+    [trained] = runs[(runs["point"] == 0.6) & (runs["seed"] == 0)].to_dict("records")
+    table = read_table(project, hardest)
+    assert table["label"].value_counts().to_dict() == {digit: trained[f"kept_{digit}"] for digit in range(10)}
+    assert table["score"].min() >= np.quantile(read_scores(project, "el2n"), 0.6) - 1e-9
+    assert set(read_table(project, evenly)["label"].value_counts()) <= {56, 57, 58, 59}
+    refused = project.snakemake("--cores", "1", "results/digits/subsets/el2n_60-40.csv")
+    assert "a range of difficulty begins below its end" in refused.stdout
+
+
+def read_scores(project, metric):
+    with h5py.File(project.folder / f"results/digits/scores/{metric}.h5") as file:
+        return file["score"][:]
+
+
 def test_a_folder_of_images_is_a_data_set(copy):
     rng = np.random.default_rng(0)
     for name, level in (("night", 40), ("day", 200)):

@@ -30,3 +30,32 @@ rule sweep:
         "Train for {wildcards.experiment} of {wildcards.dataset} by {wildcards.metric} what is not in the run store"
     script:
         "../scripts/sweep.py"
+
+
+# What a study is made for: the part of the training set to use, {begin} to {end} percent in the order of difficulty
+rule list_subset:
+    input:
+        dataset="data/{dataset}/dataset.h5",
+        score="results/{dataset}/scores/{metric}.h5",
+    output:
+        "results/{dataset}/subsets/{metric}_{begin}-{end}{balanced}.csv",
+    log:
+        "results/{dataset}/logs/subsets/{metric}_{begin}-{end}{balanced}.log",
+    wildcard_constraints:
+        begin=r"\d+(\.\d+)?",
+        end=r"\d+(\.\d+)?",
+        balanced="(_balanced)?",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=light_memory,
+        runtime=light_minutes,
+    params:
+        study_seed=study.seed,
+        code=code("list_subset"),
+        upstream=lambda w: score_step(w.dataset, w.metric).lineage,
+        origins=lambda w, input: origins_of(input),
+    message:
+        "List the examples of {wildcards.dataset} from {wildcards.begin} to {wildcards.end}% by {wildcards.metric}"
+    script:
+        "../scripts/list_subset.py"
