@@ -18,7 +18,7 @@ from pipeline_lib.errors import PipelineError, one_of
 log = logging.getLogger("pipeline")
 REBUILD = "train_seed"
 SIGN_AND_15_BITS = np.int32(-0x70002000)  # 0x8FFFE000: where the bits of a half are after the shift
-ARRAYS = ("logits", "prediction", "initial", "grand", "prototype_distance", "training_logits")
+ARRAYS = ("logits", "prediction", "initial", "grand", "prototype_distance", "training_logits", "test_logits")
 
 
 def check_epoch(value: int | str) -> None:
@@ -72,8 +72,8 @@ class Dynamics:
 
     Args:
         seeds: per seed a mapping with "logits" (T, N, C), "prediction" (T, N), "initial" (N, C), "grand" (T + 1, N),
-            "prototype_distance" (N,), "training_logits" (T, N, 2), "grand_full" and "grand_full_epochs" (K, N) and (K,): an
-            open file or plain arrays. All but the first two may be missing as long as nobody asks for them.
+            "prototype_distance" (N,), "training_logits" (T, N, 2), "test_logits" (T, M, C), "grand_full" and "grand_full_epochs"
+            (K, N) and (K,): an open file or plain arrays. All but the first two may be missing as long as nobody asks for them.
         labels: (N,) integer class of each example.
         until: as if the trainings had ended after so many epochs; 0: never begun; None: all that were recorded.
 
@@ -111,6 +111,14 @@ class Dynamics:
             PipelineError: more epochs than were recorded.
         """
         return Dynamics(self._seeds, self.labels, epochs)
+
+    def of_test_images(self, labels: np.ndarray) -> "Dynamics":
+        """Return the logits of the test images, whose labels no network has seen, as dynamics of their own.
+
+        Args:
+            labels: (M,) integer class of each test image.
+        """
+        return Dynamics([{"logits": seed["test_logits"]} for seed in self._seeds], labels, self._trained)
 
     def logits(self, seed: int, epoch: int) -> np.ndarray:
         """Return (N, C) float32 logits of one seed after one epoch (negative counts from the last)."""
@@ -240,6 +248,7 @@ def open_source(stack: ExitStack, paths: Sequence[str | Path], parameters: dict,
             raise storage.refuse(path, f"has logits of shape {shape} for {len(labels)} examples", REBUILD)
         fitting = {"prediction": shape[:2], "initial": shape[1:], "grand": (shape[0] + 1, shape[1])}
         fitting |= {"prototype_distance": shape[1:2], "training_logits": (*shape[:2], 2)}
+        fitting |= {"test_logits": (shape[0], *file["test_logits"].shape[1:2], shape[2])}
         if "grand_full" in file:
             fitting |= {"grand_full": (len(file["grand_full_epochs"]), shape[1])}
         for name, expected in fitting.items():

@@ -14,7 +14,7 @@ from pipeline_lib.data.count import held_out_of
 from pipeline_lib.errors import PipelineError, one_of
 
 REBUILD = "prepare_dataset"
-ARRAYS = ("train/images", "train/labels", "train/source_id", "test/images", "test/labels", "class_names")
+ARRAYS = ("train/images", "train/labels", "train/source_id", "test/images", "test/labels", "test/source_id", "class_names")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Dataset:
             made on purpose; else None.
         test_drawn: (D,) int64, sorted positions of the test images that make a second test set, as unequal as the training
             examples; None where there is none.
+        test_source_id: per test image the file or position it came from; None: the positions.
     """
 
     train_images: np.ndarray
@@ -40,6 +41,7 @@ class Dataset:
     source_id: list[str]
     true_labels: np.ndarray | None = None
     test_drawn: np.ndarray | None = None
+    test_source_id: list[str] | None = None
 
     @property
     def classes(self) -> int:
@@ -118,6 +120,7 @@ def write(path: str | Path, dataset: Dataset, attrs: dict) -> None:
         "train/source_id": dataset.source_id,
         "test/images": dataset.test_images,
         "test/labels": dataset.test_labels,
+        "test/source_id": dataset.test_source_id or [f"test/{i}" for i in range(len(dataset.test_labels))],
         "class_names": dataset.class_names,
     }
     if dataset.true_labels is not None:
@@ -143,6 +146,7 @@ def read(path: str | Path) -> tuple[Dataset, str]:
             source_id=list(file["train/source_id"].asstr()[:]),
             true_labels=file["train/true_labels"][:] if "train/true_labels" in file else None,
             test_drawn=file["test/drawn"][:] if "test/drawn" in file else None,
+            test_source_id=list(file["test/source_id"].asstr()[:]),
         )
         fingerprint_of_content = _fingerprint(file, path)
     try:
@@ -151,14 +155,14 @@ def read(path: str | Path) -> tuple[Dataset, str]:
         raise storage.refuse(path, str(error).removeprefix(f"{path}: "), REBUILD) from error
 
 
-def read_labels(path: str | Path) -> tuple[np.ndarray, list[str], str]:
-    """Return (training labels, class names, fingerprint) without touching the images.
+def read_labels(path: str | Path, split: str = "train") -> tuple[np.ndarray, list[str], str]:
+    """Return (labels of a split, class names, fingerprint) without touching the images.
 
     Raises:
         PipelineError: the file is missing, damaged or not a data set.
     """
     with storage.open_h5(path, REBUILD, ARRAYS) as file:
-        return file["train/labels"][:], list(file["class_names"].asstr()[:]), _fingerprint(file, path)
+        return file[f"{split}/labels"][:], list(file["class_names"].asstr()[:]), _fingerprint(file, path)
 
 
 def read_corruption(path: str | Path) -> tuple[np.ndarray, str]:

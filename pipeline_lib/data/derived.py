@@ -92,6 +92,7 @@ def _only_classes(base: Dataset, names: list[str], key: str) -> Dataset:
             "left out. Let the base be a data set without `flip_labels`, and give it here"
         )
     tested = numbers[base.test_labels] != GONE
+    ids = None if base.test_source_id is None else [base.test_source_id[i] for i in np.flatnonzero(tested)]
     return replace(
         base,
         train_labels=numbers[base.train_labels],
@@ -100,6 +101,7 @@ def _only_classes(base: Dataset, names: list[str], key: str) -> Dataset:
         test_labels=numbers[base.test_labels[tested]],
         class_names=names,
         test_drawn=None,
+        test_source_id=ids,
     )
 
 

@@ -23,4 +23,5 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
     labels = digits.target.astype(np.int64)
     train, test = stratified_split(labels, settings["test_fraction"], generator(seed, "test split", "digits"))
     names = [str(digit) for digit in range(10)]
-    return Dataset(images[train], labels[train], images[test], labels[test], names, [f"digits/{i}" for i in train]), NOTE
+    ids, test_ids = ([f"digits/{i}" for i in positions] for positions in (train, test))
+    return Dataset(images[train], labels[train], images[test], labels[test], names, ids, test_source_id=test_ids), NOTE

@@ -38,11 +38,14 @@ def read(settings: dict, seed: int) -> tuple[Dataset, str]:
         labels = np.array([label for _, label in train])
         kept, held = stratified_split(labels, settings["test_fraction"], generator(seed, "test split", "imagefolder"))
         train, test = [train[i] for i in kept], [train[i] for i in held]
-    ids = [_text(path.relative_to(settings["train"]).as_posix()) for path, _ in train]
+    folders = (settings["train"], settings["test"] or settings["train"])
+    splits = zip((train, test), folders, strict=True)
+    ids = [[_text(path.relative_to(folder).as_posix()) for path, _ in split] for split, folder in splits]
     arrays = [_load([path for path, _ in split], settings["size"], settings["fit"]) for split in (train, test)]
     labels = [np.array([label for _, label in split], dtype=np.int64) for split in (train, test)]
     names = [_text(name) for name in names]
-    return Dataset(arrays[0], labels[0], arrays[1], labels[1], names, ids), f"images of {settings['train']}"
+    data = Dataset(arrays[0], labels[0], arrays[1], labels[1], names, ids[0], test_source_id=ids[1])
+    return data, f"images of {settings['train']}"
 
 
 def listed(settings: dict) -> tuple[list[tuple[Path, int]], list[tuple[Path, int]] | None, list[str]]:

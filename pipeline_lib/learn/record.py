@@ -20,7 +20,7 @@ from pipeline_lib.learn.train import Trained, loss_and_accuracy, predict, train
 from pipeline_lib.resume import Checkpoint, State
 
 log = logging.getLogger("pipeline")
-BY_EPOCH = ("logits", "prediction", "training_logits")  # arrays with one row for every epoch
+BY_EPOCH = ("logits", "prediction", "training_logits", "test_logits")  # arrays with one row for every epoch
 EPOCH_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
 
 
@@ -38,6 +38,7 @@ class Recorded:
             training_logits (T, N, 2) float32, of the label and of the best other class, when the example was trained on: of the
             augmented image, before the step; the mean where an epoch showed it more than once. NaN for those that it did not show
             (held out for validation, or not drawn by a sampler).
+            test_logits (T, M, C) float16, of the test images, whose labels no network has seen.
             grand_full (K, N) float32, the norm of the gradient in all chosen layers, and grand_full_epochs (K,) int64, after
             how many epochs: only where it was asked for.
         curves: name in EPOCH_CURVES -> (T,) float64; NaN where there is no such split.
@@ -85,6 +86,7 @@ def record(
         "grand": recorder.grand.numpy(),
         "prototype_distance": recorder.distance.numpy(),
         "training_logits": recorder.training_logits.numpy(),
+        "test_logits": recorder.test_logits.numpy(),
     }
     if grand_full:
         arrays |= {"grand_full": recorder.grand_full.numpy(), "grand_full_epochs": np.array(grand_full.epochs)}
@@ -105,6 +107,7 @@ class _Recorder:
         self.grand = torch.empty((epochs + 1, examples), dtype=torch.float32, **pinned)
         self.distance = torch.empty(examples, dtype=torch.float32)
         self.training_logits = torch.full((epochs, examples, 2), float("nan"))
+        self.test_logits = torch.empty((epochs, data.test.examples, data.classes), dtype=torch.float16, **pinned)
         self.curves = {name: np.full(epochs, np.nan) for name in EPOCH_CURVES}
         self.seconds, self.full_seconds = 0.0, 0.0
         self._done = 0
@@ -117,9 +120,7 @@ class _Recorder:
         begin = time.perf_counter()
         clean, features = embed(model, self._data.train, self._recipe)
         self.grand[epoch + 1].copy_(gradient_norm(clean, features, self._data.train_labels), non_blocking=True)
-        largest = torch.finfo(torch.float16).max
-        kept = self.initial if epoch < 0 else self.logits[epoch]
-        kept.copy_(clean.clamp(-largest, largest).half(), non_blocking=True)
+        _keep(clean, self.initial if epoch < 0 else self.logits[epoch])
         if epoch >= 0:
             self.prediction[epoch].copy_(clean.argmax(dim=1).to(torch.int16), non_blocking=True)
         if epoch == self._recipe.epochs - 1:
@@ -166,9 +167,16 @@ class _Recorder:
     def _follow(self, epoch: int, model: torch.nn.Module, clean: torch.Tensor) -> None:
         """Add a point to the curves and say how far the training is."""
         test = predict(model, self._data.test, self._recipe)
+        _keep(test, self.test_logits[epoch])
         for split, logits, labels in (("train", clean, self._data.train_labels), ("test", test, self._data.test_labels)):
             self.curves[f"{split}_loss"][epoch], self.curves[f"{split}_accuracy"][epoch] = loss_and_accuracy(logits, labels)
         train_accuracy, test_accuracy = (self.curves[f"{split}_accuracy"][epoch] for split in ("train", "test"))
         log.info("epoch %d: accuracy %.4f train, %.4f test", epoch + 1, train_accuracy, test_accuracy)
         self._bar.set_postfix(train=f"{train_accuracy:.3f}", test=f"{test_accuracy:.3f}")
         self._bar.update()
+
+
+def _keep(logits: torch.Tensor, place: torch.Tensor) -> None:
+    """Copy logits to where they are kept in half precision, what is beyond it as its largest number."""
+    largest = torch.finfo(torch.float16).max
+    place.copy_(logits.clamp(-largest, largest).half(), non_blocking=True)

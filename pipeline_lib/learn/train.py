@@ -37,7 +37,8 @@ class Trained:
         speed: images, floating-point operations, and where the time went; `after_epoch` counts as evaluation.
         forward_flops: floating-point operations of one clean image.
         seconds: wall-clock time of the loop, the validation split included, without `after_epoch`.
-        train_loss, validation_loss, validation_accuracy: per epoch; NaN without a validation split.
+        train_loss: per epoch, mean over its batches before their steps.
+        validation_loss, validation_accuracy: per epoch; NaN without a validation split.
     """
 
     model: nn.Module

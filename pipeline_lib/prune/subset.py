@@ -18,6 +18,8 @@ def subset(
 ) -> pd.DataFrame:
     """Return the examples whose difficulty lies in a range: those that the trainings of run seed 0 keep.
 
+    The random baseline always keeps the beginning of its order.
+
     Args:
         dataset: the canonical data set.
         metric: its name; "random" for what the random baseline keeps.
@@ -27,7 +29,8 @@ def subset(
         study_seed: what the order of ties derives from.
 
     Returns:
-        One row per kept example in canonical order: `index` (position in the data set), `file`, `label` (class name), `score`.
+        One row per kept example in canonical order: `index` (position in the data set), `file`, `label` (class name), `score`; by
+        "random" the place in its order (0..1).
 
     Raises:
         PipelineError: the range is empty or none, or all scores are the same.
@@ -40,6 +43,8 @@ def subset(
     if score.min() == score.max():
         raise PipelineError(f"{metric} is {score[0]:g} for every example: there is no order to choose by. Choose by another metric")
     order = order_of(metric, score, len(score), study_seed, 0)
+    if metric == "random":  # its order is one of the trainings', not that of the scores
+        score = np.argsort(order) / len(order)
     kept = select.window(order, begin, end - begin, dataset.train_labels if balanced else None)
     names, files = np.array(dataset.class_names, dtype=object), np.array(dataset.source_id, dtype=object)
     columns = (kept, files[kept], names[dataset.train_labels[kept]], score[kept])

@@ -89,7 +89,12 @@ def flagged(table: pd.DataFrame) -> str:
     )
 
 
-def suspicious(table: pd.DataFrame) -> str:
+def suspicious(table: pd.DataFrame, images: str = "training examples") -> str:
     """Say how many labels are doubted, one row each."""
     flagged = table["likely_mislabelled"].sum()
-    return f"Another class leads in {len(table):,} training examples, far enough to call {flagged:,} of them likely mislabelled."
+    return f"Another class leads in {len(table):,} {images}, far enough to call {flagged:,} of them likely mislabelled."
+
+
+def suspicious_test(table: pd.DataFrame) -> str:
+    """Say the same of the test images."""
+    return suspicious(table, "test images")

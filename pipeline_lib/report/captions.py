@@ -130,6 +130,14 @@ CAPTIONS = {
         "and bold: likely mislabelled.",
         behind.suspicious,
     ),
+    "suspicious_test": Caption(
+        "examples",
+        "Test labels to look at first",
+        "The same of the test images. No network has seen their labels, so none is learned by heart: a wrong one stands out more "
+        "than in training, and so does a right one of an unusual image. Wrong test labels distort every accuracy of this report.",
+        "As above.",
+        behind.suspicious_test,
+    ),
     "elbow": Caption(
         "metrics",
         "How many clusters?",

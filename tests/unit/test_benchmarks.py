@@ -24,6 +24,7 @@ from pipeline_lib.learn.step import Step
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long
 def test_a_quick_run_writes_the_table_the_document_and_the_history(tmp_path):
     command = [sys.executable, "-m", "benchmarks", "--quick", "--rows", "scores", "training", "--output", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

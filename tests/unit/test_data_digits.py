@@ -40,6 +40,7 @@ def test_training_and_test_share_no_source_and_leave_none_out(data):
     assert sources == sorted(set(sources))
     rest = np.setdiff1d(np.arange(1797), sources)
     assert data.test_labels.tolist() == load_digits().target[rest].tolist()
+    assert data.test_source_id == [f"digits/{position}" for position in rest]
 
 
 def test_the_split_depends_on_the_seed_and_on_nothing_else(data):

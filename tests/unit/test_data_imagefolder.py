@@ -47,6 +47,7 @@ def test_labels_follow_the_sorted_class_folders_and_sources_the_files(folder):
     assert [int(name.startswith("dog/")) for name in data.source_id] == data.train_labels.tolist()
     shades = {f"{name}/{n}.png": 20 * (n + offset) for name, offset, count in (("cat", 0, 8), ("dog", 8, 4)) for n in range(count)}
     assert data.train_images[:, 0, 0, 0].tolist() == [shades[name] for name in data.source_id]
+    assert data.test_images[:, 0, 0, 0].tolist() == [shades[name] for name in data.test_source_id]
 
 
 def test_the_split_takes_its_share_of_every_class_and_overlaps_nowhere(folder):

@@ -21,6 +21,7 @@ DATA = Dataset(
     test_labels=np.array([0, 0]),
     class_names=["Katze", "Hund", "Löwe"],
     source_id=["a/1 ü.png", "a/2.png", "b/1.png", "c/1.png"],
+    test_source_id=["a/9.png", "b/9.png"],
 )
 
 

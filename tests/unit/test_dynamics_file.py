@@ -9,7 +9,7 @@ from pipeline_lib import dynamics, storage
 from pipeline_lib.dynamics import Dynamics
 from pipeline_lib.errors import PipelineError
 
-EPOCHS, EXAMPLES, CLASSES = 3, 5, 4
+EPOCHS, EXAMPLES, CLASSES, TESTED = 3, 5, 4, 2
 LABELS = np.array([0, 1, 2, 3, 0])
 
 
@@ -22,6 +22,7 @@ def recorded(seed, epochs=EPOCHS, examples=EXAMPLES, classes=CLASSES):
         "grand": np.random.default_rng(seed).random((epochs + 1, examples), dtype=np.float32),
         "prototype_distance": np.random.default_rng(seed).random(examples, dtype=np.float32),
         "training_logits": np.random.default_rng(seed).normal(size=(epochs, examples, 2)).astype(np.float32),
+        "test_logits": np.random.default_rng(seed).normal(size=(epochs, TESTED, classes)).astype(np.float16),
     }
 
 
@@ -234,7 +235,7 @@ def test_the_file_that_does_not_fit_is_the_one_that_is_named(write, shape, what)
 @pytest.mark.parametrize(
     ("arrays", "what"),
     [
-        ({"logits": recorded(0)["logits"]}, "lacks prediction, initial, grand, prototype_distance, training_logits"),
+        ({"logits": recorded(0)["logits"]}, "lacks prediction, initial, grand, .*, test_logits"),
         (recorded(0) | {"prediction": np.zeros((2, 5))}, r"has logits of shape \(3, 5, 4\) and prediction of shape \(2, 5\)"),
         (recorded(0) | {"grand": np.zeros((3, 5))}, r"has logits of shape \(3, 5, 4\) and grand of shape \(3, 5\)"),
         (recorded(0) | {"initial": np.zeros((5, 3))}, r"has logits .* and initial of shape \(5, 3\)"),
@@ -242,6 +243,8 @@ def test_the_file_that_does_not_fit_is_the_one_that_is_named(write, shape, what)
             recorded(0) | {"grand_full": np.zeros((2, 5)), "grand_full_epochs": np.array([1])},
             r"has .* grand_full of shape \(2, 5\)",
         ),
+        (recorded(0) | {"test_logits": np.zeros((3, 2, 5))}, r"has logits .* and test_logits of shape \(3, 2, 5\)"),
+        (recorded(0) | {"test_logits": np.zeros(3)}, r"has logits .* and test_logits of shape \(3,\)"),
         (recorded(0) | {"prototype_distance": np.zeros(4)}, r"has logits .* and prototype_distance of shape \(4,\)"),
         ({name: array[0] for name, array in recorded(0).items()}, r"has logits of shape \(5, 4\)"),
     ],
@@ -250,6 +253,16 @@ def test_a_file_with_other_arrays_is_refused(tmp_path, arrays, what):
     storage.write_h5(tmp_path / "seed0.h5", arrays, {"dataset": "fingerprint"})
     with pytest.raises(PipelineError, match=rf"seed0\.h5: {what}.*\(rule train_seed\)"):
         open_source(tmp_path / "seed0.h5")
+
+
+def test_test_images_are_dynamics_of_their_own(write):
+    with ExitStack() as stack:
+        opened = dynamics.open_source(stack, [write("seed0.h5"), write("seed1.h5", 1)], {"until": 2}, LABELS, "fingerprint")
+        tested = opened.of_test_images(np.array([3, 1]))
+        assert (tested.examples, tested.classes, tested.epochs, len(tested.seeds)) == (TESTED, CLASSES, 2, 2)
+        assert np.array_equal(tested.logits(1, 1), recorded(1)["test_logits"][1].astype(np.float32))
+        with pytest.raises(ValueError, match="2 examples recorded, 5 labels given"):
+            opened.of_test_images(LABELS)
 
 
 def test_every_finite_half_becomes_the_same_number():

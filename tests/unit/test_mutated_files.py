@@ -76,7 +76,7 @@ def dynamics_file(folder):
     arrays = {"logits": logits, "prediction": logits.argmax(axis=2).astype(np.int16)}
     arrays |= {"initial": np.ones((12, 3), np.float16)}
     arrays |= {"grand": np.ones((3, 12), np.float32), "prototype_distance": np.ones(12, np.float32)}
-    arrays["training_logits"] = np.ones((2, 12, 2), np.float32)
+    arrays |= {"training_logits": np.ones((2, 12, 2), np.float32), "test_logits": np.ones((2, 4, 3), np.float16)}
     storage.write_h5(folder / "seed0.h5", arrays, {"dataset": DATASET})
 
     def read(path):

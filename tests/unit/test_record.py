@@ -59,7 +59,7 @@ def recorded(data):
     return record(data, recipe(), SEEDS)
 
 
-def test_every_array_has_its_shape_and_type(recorded):
+def test_every_array_has_its_shape_and_type(data, recorded):
     shapes = {name: (array.shape, array.dtype) for name, array in recorded.arrays.items()}
     assert shapes == {
         "logits": ((EPOCHS, TRAIN, 3), np.float16),
@@ -68,6 +68,7 @@ def test_every_array_has_its_shape_and_type(recorded):
         "grand": ((EPOCHS + 1, TRAIN), np.float32),
         "prototype_distance": ((TRAIN,), np.float32),
         "training_logits": ((EPOCHS, TRAIN, 2), np.float32),
+        "test_logits": ((EPOCHS, data.test.examples, 3), np.float16),
     }
     assert tuple(recorded.curves) == EPOCH_CURVES
 
@@ -79,6 +80,13 @@ def test_logits_are_the_clean_ones_of_the_final_model(data, recorded):
     right = recorded.arrays["prediction"] == data.train_labels.numpy()
     assert recorded.curves["train_accuracy"] == pytest.approx(right.mean(axis=1))
     assert np.isnan(recorded.curves["validation_loss"]).all()
+
+
+def test_the_logits_of_the_test_images_are_kept(data, recorded):
+    tested = predict(recorded.trained.model, data.test, recipe())
+    assert np.array_equal(recorded.arrays["test_logits"][-1], tested.half().numpy())
+    right = recorded.arrays["test_logits"].argmax(axis=2) == data.test_labels.numpy()
+    assert recorded.curves["test_accuracy"] == pytest.approx(right.mean(axis=1))
 
 
 def test_the_logits_before_the_first_step_are_kept(data, recorded):

@@ -51,6 +51,11 @@ def test_it_is_what_the_first_training_keeps_ties_included(balanced):
     assert listed(0, 80, "random", balanced=balanced)["index"].tolist() == of_random.tolist()
 
 
+def test_a_random_part_has_the_places_of_its_own_order():
+    table = listed(0, 80, "random")
+    assert sorted(table["score"]) == pytest.approx(np.arange(80) / 100)
+
+
 def test_ranges_that_touch_divide_the_data():
     parts = [listed(begin, end)["index"] for begin, end in ((0, 33), (33, 50), (50, 100))]
     assert sorted(np.concatenate(parts)) == list(range(100))

@@ -273,7 +273,8 @@ rule believe:
         dataset="data/{dataset}/dataset.h5",
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
-        "results/{dataset}/belief.csv",
+        train="results/{dataset}/belief.csv",
+        test="results/{dataset}/belief_test.csv",
     log:
         "results/{dataset}/logs/believe.log",
     conda:

@@ -386,7 +386,7 @@ def report_figures(dataset):
     features, clusters = (["tsne", "elbow"], ["clusters"]) if study.has_features(dataset) else ([], [])
     return [
         *("augmentations", "distributions", "reliability", "correlation_pearson", "correlation_spearman"),
-        *("data_map", *features, "suspicious", *examples),
+        *("data_map", *features, "suspicious", "suspicious_test", *examples),
         *("sliding_window", "prune_fixed", "prune_easiest", *area, "prune_hardest", "prune_stratified"),
         *(*clusters, "curriculum", *noise, "confusion", "cost", *optional),
     ]

@@ -96,12 +96,14 @@ rule draw_examples:
 rule draw_suspicious:
     input:
         dataset="data/{dataset}/dataset.h5",
-        belief="results/{dataset}/belief.csv",
+        belief="results/{dataset}/belief{split}.csv",
     output:
-        table="results/{dataset}/suspicious.csv",
-        figure="results/{dataset}/suspicious.png",
+        table="results/{dataset}/suspicious{split}.csv",
+        figure="results/{dataset}/suspicious{split}.png",
     log:
-        "results/{dataset}/logs/draw_suspicious.log",
+        "results/{dataset}/logs/draw_suspicious{split}.log",
+    wildcard_constraints:
+        split="(_test)?",
     conda:
         ENVIRONMENT
     resources:
@@ -112,7 +114,7 @@ rule draw_suspicious:
         upstream=lambda w: belief_step(w.dataset).lineage,
         origins=lambda w, input: origins_of(input),
     message:
-        "Draw the labels of {wildcards.dataset} to look at first"
+        "Draw the labels of {wildcards.dataset} to look at first ({output.table})"
     script:
         "../scripts/draw_suspicious.py"
 

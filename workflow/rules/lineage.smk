@@ -158,7 +158,7 @@ STEPS = {
     re.compile(rf"results/(?P<dataset>{NAME})/clusters/(?P<features>[a-z]+)-(?P<k>\w+)\.h5"): clusters_step,
     re.compile(rf"results/(?P<dataset>{NAME})/scores/(?P<metric>{NAME})\.h5"): score_step,
     re.compile(rf"results/(?P<dataset>{NAME})/sweeps/(?P<experiment>\w+)/(?P<metric>{NAME})\.csv"): sweep_step,
-    re.compile(rf"results/(?P<dataset>{NAME})/belief\.csv"): belief_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/belief(_test)?\.csv"): belief_step,
 }
 
 

@@ -14,7 +14,11 @@ with job(snakemake.log[0], snakemake.params.origins) as log, ExitStack() as stac
     labels, names, fingerprint = read_labels(snakemake.input.dataset)
     ensemble = dynamics.open_source(stack, list(snakemake.input.dynamics), {}, labels, fingerprint)
     table, names = beliefs_of(ensemble), np.array(names, dtype=object)
-    storage.write_csv(snakemake.output[0], table, origin=snakemake.params.origin)
+    storage.write_csv(snakemake.output.train, table, origin=snakemake.params.origin)
     log.info("%d of %d labels are likely wrong", table["likely_mislabelled"].sum(), len(table))
     for sentence in cautions(table.assign(label=names[labels], belief=names[table["belief"]])):
         log.warning("%s", sentence)
+    tested, _, _ = read_labels(snakemake.input.dataset, "test")
+    unseen = beliefs_of(ensemble.of_test_images(tested))
+    storage.write_csv(snakemake.output.test, unseen, origin=snakemake.params.origin)
+    log.info("of the test images, which no network has seen, %d of %d", unseen["likely_mislabelled"].sum(), len(unseen))

@@ -9,7 +9,11 @@ from pipeline_lib.job import job
 
 with job(snakemake.log[0], snakemake.params.origins):
     dataset, _ = read(snakemake.input.dataset)
-    believed = read_beliefs(snakemake.input.belief, len(dataset.train_labels))
-    table = suspicious(believed, dataset.train_labels, dataset.class_names, dataset.source_id)
-    style.save(drawing.draw(table, dataset.train_images, snakemake.wildcards.dataset), snakemake.output.figure)
+    if tested := bool(snakemake.wildcards.split):
+        images, labels, ids = dataset.test_images, dataset.test_labels, dataset.test_source_id
+    else:
+        images, labels, ids = dataset.train_images, dataset.train_labels, dataset.source_id
+    believed = read_beliefs(snakemake.input.belief, len(labels))
+    table = suspicious(believed, labels, dataset.class_names, ids)
+    style.save(drawing.draw(table, images, snakemake.wildcards.dataset, tested), snakemake.output.figure)
     storage.write_csv(snakemake.output.table, table)
