@@ -98,7 +98,7 @@ def sentence(table: pd.DataFrame) -> str:
 
 def rule_in_words(balanced: bool, budget: str) -> str:
     """Say what sets one variant of a pruning rule apart from the others."""
-    return f"{'the same share of every class' if balanced else 'classes as they fall'}, as many {budget} as on all data"
+    return f"{'the same share of every class' if balanced else 'no class balancing'}, as many {budget} as on all data"
 
 
 def _counted(verdict: str, metrics: int) -> str:

@@ -3,7 +3,7 @@
 A claim stands or falls with a difference and its 95% interval: supported if the whole interval lies on the claim's side of
 a limit (0 unless the claim names another), contradicted if it lies on the other side, else undecided. Where a claim says two
 things it needs both, and the row shows the numbers of the one that decides. Differences in accuracy are paired by training
-seed, on the variant of the thesis: classes as they fall, equal epochs.
+seed, on the variant of the thesis: no class balancing, equal epochs.
 
 "Some metric can do both" is judged by the metric that does best, with intervals that hold for all metrics at once
 (`simultaneous_differences`: Bonferroni, one standard deviation pooled over the metrics, fewer degrees of freedom where a seed

@@ -15,7 +15,7 @@ COLUMNS = (
     *("metric", *VARIANT, "point", "measure", "class", "trained", "runs", "mean", "low", "high"),
     *("gain_mean", "gain_low", "gain_high"),
 )
-KEPT, CLASS, BALANCED, DRAWN = "share kept", "class accuracy", "balanced accuracy", "accuracy on the drawn test set"
+KEPT, CLASS, BALANCED, DRAWN = "share kept", "class accuracy", "balanced accuracy", "accuracy on the imbalanced test set"
 
 
 def confusions(runs: pd.DataFrame) -> pd.DataFrame:

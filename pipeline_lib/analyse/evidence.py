@@ -1,6 +1,6 @@
 """What speaks for or against a claim: differences with intervals, taken from sweeps.
 
-Differences in accuracy are paired by training seed, on the variant of the thesis: classes as they fall, equal epochs.
+Differences in accuracy are paired by training seed, on the variant of the thesis: no class balancing, equal epochs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -165,7 +165,7 @@ def at(sweeps: Sweeps, metric: str, point: float | None = None) -> pd.Series:
     values = values_at(sweeps[metric], point) if metric in sweeps else pd.Series(dtype=float)
     if values.empty:
         where = "" if point is None else f" at {point:g}"
-        raise UntestedError(f"no run of {metric}{where} with classes as they fall and equal epochs")
+        raise UntestedError(f"no run of {metric}{where} without class balancing and with equal epochs")
     return values
 
 

@@ -12,7 +12,7 @@ from pipeline_lib.analyse.sweeps import by_seed
 NONE = "none"  # the way with which the others are compared
 OVERALL, BALANCED = "all images", "mean of classes"
 # test set -> how the columns of a sweep begin that were measured on it
-TESTS = {"the whole test set": TEST_SETS["all"], "the drawn test set, as unequal as the training examples": TEST_SETS["drawn"]}
+TESTS = {"the whole test set": TEST_SETS["all"], "the imbalanced test set, as unequal as the training examples": TEST_SETS["drawn"]}
 COLUMNS = (
     *("balance", "test", "measure", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"),
     *("gain_mean", "gain_low", "gain_high"),
@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def compare(sweeps: Mapping[str, pd.DataFrame], names: list[str]) -> pd.DataFrame:
-    """Summarise the test accuracies of every way, and their differences to doing nothing.
+    """Summarise the test accuracies of every way, and their differences to no correction.
 
     Args:
         sweeps: way ("none" among them) -> rows of its sweep.

@@ -39,20 +39,32 @@ def read(paths: Sequence[str | Path], array: str, shape: tuple[int, ...], datase
     return np.stack(found)
 
 
-def barrier(along: np.ndarray) -> np.ndarray:
-    """Return how far a line of values rises above the chord between its ends: the maximum, 0 or more.
+def above_chord(along: np.ndarray) -> np.ndarray:
+    """Return how far a line of values lies above the chord between its ends.
 
     Args:
         along: (..., points) values at evenly spaced points, both ends included.
+
+    Returns:
+        (..., points) float64; below the chord it is negative.
+    """
+    share = np.linspace(0, 1, along.shape[-1])
+    chord = (1 - share) * along[..., :1] + share * along[..., -1:]
+    return along - chord
+
+
+def barrier(along: np.ndarray) -> np.ndarray:
+    """Return the largest height of a line of values above the chord between its ends: 0 or more.
+
+    Args:
+        along: as of `above_chord`.
 
     Returns:
         (...) float64.
 
     Source: Frankle and others 2020, with the chord instead of the mean of both ends, so that a line that only falls has none.
     """
-    share = np.linspace(0, 1, along.shape[-1])
-    chord = (1 - share) * along[..., :1] + share * along[..., -1:]
-    return (along - chord).max(axis=-1)
+    return above_chord(along).max(axis=-1)
 
 
 def connectivity(loss: np.ndarray, error: np.ndarray, epochs: Sequence[int], groups: Sequence[str]) -> pd.DataFrame:
@@ -64,8 +76,9 @@ def connectivity(loss: np.ndarray, error: np.ndarray, epochs: Sequence[int], gro
         groups: names of the G groups.
 
     Returns:
-        One row per measure (`loss barrier`, `error barrier`; `loss` and `error` on the line), epoch, group and place on the line
-        (`share`, NaN for barriers): `mean`, `low`, `high` (95% t-interval over the pairs, cut off at 0) and `runs`.
+        One row per measure (`loss barrier`, `error barrier`; on the line `loss` and `error`, and `loss above chord` and `error
+        above chord`), epoch, group and place on the line (`share`, NaN for barriers): `mean`, `low`, `high` (95% t-interval over
+        the pairs, cut off at 0 but for what is above the chord) and `runs`.
     """
     rows = []
     for name, values in (("loss", loss), ("error", error)):
@@ -76,6 +89,9 @@ def connectivity(loss: np.ndarray, error: np.ndarray, epochs: Sequence[int], gro
                 rows.append((f"{name} barrier", epoch, of_group, np.nan, *_interval(barrier(line)), len(line)))
                 shares = np.linspace(0, 1, line.shape[1])
                 rows += [(name, epoch, of_group, s, *_interval(line[:, at]), len(line)) for at, s in enumerate(shares)]
+                above = above_chord(line)
+                what = f"{name} above chord"
+                rows += [(what, epoch, of_group, s, *mean_interval(above[:, at]), len(line)) for at, s in enumerate(shares)]
     return pd.DataFrame(rows, columns=["measure", "epoch", "group", "share", "mean", "low", "high", "runs"])
 
 

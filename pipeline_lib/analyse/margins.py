@@ -8,7 +8,7 @@ from pipeline_lib.metrics import aum
 
 CURVES = ("group", "examples", "epoch", "label_logit", "other_logit", "aum")
 HISTOGRAM = ("part", "left", "right", "count")
-TAIL = 0.1  # share of the labels that are not doubted: the easiest, and the hardest, of the curves
+TAIL = 0.1  # share of the right labels, or of those not doubted: the easiest, and the hardest, of the curves
 BINS = 60
 
 
@@ -54,10 +54,10 @@ def groups_of(table: pd.DataFrame, run: Run, wrong: np.ndarray | None, margins: 
     trusted = np.flatnonzero(~doubtful & ~run.members)
     order = trusted[np.argsort(-run.aum[margins][trusted], kind="stable")]
     size = max(1, round(TAIL * len(order)))
-    name = "doubted labels" if wrong is None else "wrong labels"
+    left, name = ("undoubted", "doubted labels") if wrong is None else ("right", "wrong labels")
     chosen = {
-        f"the easiest {TAIL:.0%}": order[:size],
-        f"the hardest {TAIL:.0%}": order[-size:],
+        f"easiest {TAIL:.0%} of the {left} labels": order[:size],
+        f"hardest {TAIL:.0%} of the {left} labels": order[-size:],
         name: np.flatnonzero(doubtful & ~run.members),
         "threshold examples": np.flatnonzero(run.members),
     }

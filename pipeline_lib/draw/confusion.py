@@ -13,7 +13,7 @@ from pipeline_lib.draw.style import plt
 NUMBERED = 20  # classes up to which a cell has room for its number
 LISTED = 20  # confusions that are listed where cells have no numbers
 DARK = 0.6  # beyond this, white digits are readable on the cell
-TITLES = {"all": "the test set", "drawn": "the drawn test set"}
+TITLES = {"all": "the test set", "drawn": "the imbalanced test set"}
 SHORT = 2  # letters of a name up to which it need not be turned
 RIGHT, WRONG = "#0072B2", "#D55E00"
 
@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
             _worst(line[2], rows)
     runs = int(table["runs"].iloc[0])
     figure.suptitle(f"{dataset}: which classes are confused, after training on all data", x=0.01, ha="left", fontsize=12)
-    bars = f"; bars: 95% t-interval of the mean, {style.UNLESS_EQUAL}" if runs > 1 else "; no intervals: a single training"
+    bars = f"; bars: 95% t-interval of the mean; {style.HOLLOW_EQUAL}" if runs > 1 else "; no intervals: a single training"
     figure.supxlabel(f"mean of {runs} training{'s' * (runs > 1)}{bars}", fontsize=9, color="#555555")
     return figure
 
@@ -83,7 +83,9 @@ def _accuracies(axes: Axes, rows: pd.DataFrame, names: list[str]) -> None:
     right = rows[rows["true"] == rows["predicted"]].set_index("true").reindex(names)
     place = np.arange(len(names))
     axes.hlines(place, 100 * right["low"], 100 * right["high"], color=RIGHT, linewidth=1.6, alpha=0.7)
-    axes.plot(100 * right["mean"], place, "o", color=RIGHT, markersize=3 if len(names) > NUMBERED else 5.5)
+    size = 3 if len(names) > NUMBERED else 5.5
+    axes.plot(100 * right["mean"], place, "o", color=RIGHT, markersize=size)
+    style.hollow(axes, 100 * right["mean"], place, style.equal(right), {"color": RIGHT}, size)
     overall = rows[rows["true"] == EVERY].set_index("predicted")
     for measure, (colour, dashes) in zip(OVERALL, style.BASELINES.values(), strict=True):
         label = f"{measure.replace('_', ' ')}: {_interval(overall.loc[measure])}"
@@ -106,6 +108,7 @@ def _worst(axes: Axes, rows: pd.DataFrame) -> None:
     place = np.arange(len(wrong))
     axes.hlines(place, 100 * wrong["low"], 100 * wrong["high"], color=WRONG, linewidth=1.6, alpha=0.7)
     axes.plot(100 * wrong["mean"], place, "o", color=WRONG, markersize=5)
+    style.hollow(axes, 100 * wrong["mean"], place, style.equal(wrong), {"color": WRONG}, 5)
     axes.set_yticks(place, [f"{true} → {predicted}" for true, predicted in zip(wrong["true"], wrong["predicted"], strict=True)])
     axes.set_ylim(len(wrong) - 0.5, -0.5)
     axes.set_xlim(left=0)

@@ -10,6 +10,7 @@ from pipeline_lib.draw.style import plt
 
 SPREAD = 0.72  # of the distance between two metrics, taken up by the dots of one
 BAND = 0.12  # opacity of an interval behind a line (chosen: eight of them can still be seen through)
+ALL_IN = "#333333"  # from here on a curriculum has all data
 BASELINE_NAMES = {"random": "random", "full": "all data"}
 
 
@@ -57,7 +58,8 @@ def _curves(axes: Axes, table: pd.DataFrame) -> None:
         axes.fill_between(rows["epoch"], low, high, color=look["color"], alpha=BAND, linewidth=0)
     epoch = _all_in(table)
     if epoch is not None:
-        axes.axvline(epoch, color="#999999", linewidth=1, zorder=0.5)
+        axes.axvline(epoch, color=ALL_IN, linewidth=1.6, zorder=1.5)  # over the bands, under the lines
+        axes.annotate(" all data in", (epoch, 0.02), xycoords=("data", "axes fraction"), fontsize=9, color=ALL_IN)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("test accuracy (%)")
@@ -121,7 +123,7 @@ def panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     split = {}
     for (balanced, budget), rows in own.groupby(["balanced", "budget"], sort=True):
         random = table[(table["metric"] == "random") & (table["balanced"] == balanced) & (table["budget"] == budget)]
-        words = ["the same share of every class" if balanced else "classes as they fall"] * (own["balanced"].nunique() > 1)
+        words = ["the same share of every class" if balanced else "no class balancing"] * (own["balanced"].nunique() > 1)
         words += [f"as many {budget} as on all data"] * (own["budget"].nunique() > 1)
         several = rows["point"].nunique() > 1
         for point, there in rows.groupby("point", sort=True):

@@ -1,6 +1,8 @@
 """The data map of Dataset Cartography."""
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline_lib.draw.picture import shown_of
@@ -11,11 +13,9 @@ NARROWEST = 0.1  # of the axis of variability, so that noise does not fill it
 MARGIN = 0.07  # beyond the data, for the regions' names
 DOTS = {"s": 10, "linewidths": 0, "alpha": 0.8}
 LEVELS = 10  # steps of the colour scale
-REGIONS = {
-    "easy to learn": (0.02, 0.99, {"va": "top"}),
-    "ambiguous": (0.99, 0.5, {"ha": "right", "va": "center", "rotation": -90}),
-    "hard to learn": (0.02, 0.01, {"va": "bottom"}),
-}
+NAMED = 0.01  # of the examples: the outermost ones, beside which the name of their region stands (chosen)
+APART = 0.2  # of the axes: nearer to those of another name, the most variable examples are not called ambiguous (chosen)
+AWAY = 5  # points between a name and its examples
 
 
 def draw(table: pd.DataFrame, dataset: str, examples: int, seeds: int) -> Figure:
@@ -37,8 +37,7 @@ def draw(table: pd.DataFrame, dataset: str, examples: int, seeds: int) -> Figure
     axes.set(xlim=(-0.02 * widest, (1 + MARGIN) * widest), ylim=(-MARGIN, 1 + MARGIN))
     axes.set_xlabel("variability: standard deviation over epochs of the label's probability")
     axes.set_ylabel("confidence: mean probability of the label")
-    for name, (x, y, place) in REGIONS.items():
-        axes.text(x, y, name, transform=axes.transAxes, fontweight="bold", **place)
+    _name_regions(axes, table)
     label = "correctness: share of epochs and seeds that predict the label"
     figure.colorbar(points, ax=panels["confidence"], label=label, aspect=30)
     panels["variability"].hist(table["variability"], BINS, range=axes.get_xlim(), color="#999999")
@@ -53,3 +52,28 @@ def draw(table: pd.DataFrame, dataset: str, examples: int, seeds: int) -> Figure
         color="#555555",
     )
     return figure
+
+
+def _name_regions(axes: Axes, table: pd.DataFrame) -> None:
+    """Write each name beside the examples that it is about."""
+    few = max(1, round(NAMED * len(table)))
+    easy, hard = table.nlargest(few, "confidence"), table.nsmallest(few, "confidence")
+    variable = table.nlargest(few, "variability")
+    for name, examples, edge, side in (("easy to learn", easy, "max", 1), ("hard to learn", hard, "min", -1)):
+        at = examples["variability"].median(), examples["confidence"].agg(edge)
+        left = axes.transLimits.transform(at)[0] < 0.5
+        place = {"ha": "left" if left else "right", "va": "bottom" if side > 0 else "top"}
+        _name(axes, name, at, (0, side * AWAY), place)
+    if min(_distance(axes, variable, others) for others in (easy, hard)) > APART:
+        at = variable["variability"].max(), variable["confidence"].median()
+        _name(axes, "ambiguous", at, (AWAY, 0), {"va": "center", "rotation": -90})
+
+
+def _name(axes: Axes, name: str, at: tuple[float, float], offset: tuple[float, float], place: dict) -> None:
+    axes.annotate(name, at, offset, textcoords="offset points", fontweight="bold", **place)
+
+
+def _distance(axes: Axes, one: pd.DataFrame, other: pd.DataFrame) -> float:
+    """Return how far the middles of two groups are apart, in widths and heights of the axes."""
+    middles = [examples[["variability", "confidence"]].median() for examples in (one, other)]
+    return float(np.hypot(*np.subtract(*axes.transLimits.transform(middles))))

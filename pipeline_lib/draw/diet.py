@@ -23,7 +23,7 @@ def variants(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     for (point, balanced, budget), rows in trained.groupby(["point", "balanced", "budget"], sort=True):
         words = [f"without the easiest {point:.0%}"]
         if several["balanced"]:
-            words.append("the same share of every class" if balanced else "classes as they fall")
+            words.append("the same share of every class" if balanced else "no class balancing")
         if several["budget"]:
             words.append("equal steps" if budget == "steps" else "equal epochs")
         found.append((", ".join(words), pd.concat([rows, table[table["metric"] == "full"]])))

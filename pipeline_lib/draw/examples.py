@@ -5,21 +5,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline_lib.analyse.examples import GROUPS
-from pipeline_lib.draw.picture import blank, short, show
+from pipeline_lib.draw.picture import COLOURS, LONGEST, blank, doubts, short, show
 from pipeline_lib.draw.style import plt
 
 SIDE = 1.3  # inches per image
 CAPTION = 0.6  # inches per row of images for the text above
 EMPTY = 0.4  # height of a row without images, relative to one with
-AGREE, DISAGREE = "#333333", "#D55E00"
-LONGEST = 10  # characters of a class name that fit over an image
 
 
 def draw(table: pd.DataFrame, images: np.ndarray, each: int, doubted: int, dataset: str, metric: str) -> Figure:
     """Draw a row of images per group.
 
     Args:
-        table: `group`, `index`, `label`, `score`, `belief`, `belief_probability`, in the order of drawing.
+        table: `group`, `index`, `label`, `score`, `belief`, `belief_probability`, `likely_mislabelled`, in the order of drawing.
         images: (N, C, H, W) uint8 training images.
         each: places in a row.
         doubted: how many examples have a doubtful label, shown or not.
@@ -41,7 +39,7 @@ def draw(table: pd.DataFrame, images: np.ndarray, each: int, doubted: int, datas
     figure.suptitle(f"{dataset}: the easiest and the hardest of {len(images):,} training examples by {metric}", x=0.01, ha="left")
     figure.supxlabel(
         f"label: as given; score: its {metric}, higher = harder; belief: the ensemble's most probable class at the last epoch and "
-        f"its mean probability over the seeds; orange: the belief is not the label\n"
+        f"its mean probability over the seeds\n{COLOURS}\n"
         f"likely mislabelled: {doubted:,} of {len(images):,} examples{', the hardest first' if doubted else ''}",
         fontsize=9,
         color="#555555",
@@ -50,11 +48,6 @@ def draw(table: pd.DataFrame, images: np.ndarray, each: int, doubted: int, datas
 
 
 def _caption(axes, example) -> None:
-    disagrees = example.belief != example.label
     label, belief = short(example.label, LONGEST), short(example.belief, LONGEST)
-    axes.set_title(
-        f"label {label}\nscore {example.score:.3g}\nbelief {belief}\n{example.belief_probability:.0%}",
-        fontsize=8.5,
-        color=DISAGREE if disagrees else AGREE,
-        fontweight="bold" if disagrees else "normal",
-    )
+    words = f"label {label}\nscore {example.score:.3g}\nbelief {belief}\n{example.belief_probability:.0%}"
+    axes.set_title(words, fontsize=8.5, **doubts(example.likely_mislabelled, agrees=example.belief == example.label))

@@ -1,4 +1,4 @@
-"""The figure of what makes up for unequal classes: accuracies on every test set, and differences to doing nothing."""
+"""The figure of what makes up for unequal classes: accuracies on every test set, and differences to no correction."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +9,7 @@ from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
 LOOKS = {
-    "none": ("nothing done", {"color": "#555555", "marker": "o"}),
+    "none": ("no correction", {"color": "#555555", "marker": "o"}),
     "weighted_loss": ("weighted loss", {"color": "#0072B2", "marker": "s"}),
     "sampler": ("sampler", {"color": "#D55E00", "marker": "D"}),
     "logit_adjustment": ("logit adjustment", {"color": "#009E73", "marker": "^"}),
@@ -18,7 +18,7 @@ SPREAD = 0.7  # of the distance between two rows, taken up by the ways of one
 
 
 def draw(table: pd.DataFrame, counts: dict[str, int], title: str) -> Figure:
-    """Draw one row of panels per test set: accuracies at the left, differences to doing nothing at the right.
+    """Draw one row of panels per test set: accuracies at the left, differences to no correction at the right.
 
     Args:
         table: as of `pipeline_lib.analyse.imbalance.compare`.
@@ -40,12 +40,12 @@ def draw(table: pd.DataFrame, counts: dict[str, int], title: str) -> Figure:
         accuracies.set_xlabel("accuracy (%)")
         differences.axvline(0, color="#555555", linewidth=1)
         differences.set_yticklabels([])
-        differences.set_xlabel("difference to nothing done (percentage points)")
+        differences.set_xlabel("difference to no correction (percentage points)")
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right center")
     runs = int(table["runs"].min())
     bars = (
-        f"bars: 95% t-interval, {style.UNLESS_EQUAL}; differences are paired by seed"
+        f"bars: 95% t-interval; {style.HOLLOW_EQUAL}; differences are paired by seed"
         if runs > 1
         else "no intervals: a single training"
     )
@@ -67,4 +67,5 @@ def _dots(axes: Axes, table: pd.DataFrame, column: str, rows: list[str], ways: l
         name, look = LOOKS[way]
         y = there["measure"].map(rows.index) + (number - (len(ways) - 1) / 2) * SPREAD / len(ways)
         axes.plot(100 * there[f"{column}_mean"], y, **look, linestyle="none", markersize=6, label=name)
+        style.hollow(axes, 100 * there[f"{column}_mean"], y, style.equal(there, f"{column}_"), look, 6)
         axes.hlines(y, 100 * there[f"{column}_low"], 100 * there[f"{column}_high"], color=look["color"], linewidth=1.4, alpha=0.7)

@@ -3,6 +3,11 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+LONGEST = 10  # characters of a class name that fit over an image
+MISLABELLED = {"color": "#D55E00", "fontweight": "bold"}  # the words over an image whose label is likely wrong
+DISPUTED = {"color": "#0072B2", "fontweight": "bold"}  # ... for which another class is believed, by less
+AGREED = {"color": "#333333", "fontweight": "normal"}
+COLOURS = "orange: likely mislabelled; blue: another class than the label is believed, less clearly"
 SMALL = 64  # pixels: below, enlarged images keep their square pixels; above, they are reduced smoothly
 
 
@@ -22,6 +27,11 @@ def blank(axes: Axes) -> None:
     """Take ticks, frame and background away."""
     axes.set(xticks=[], yticks=[], facecolor="none")
     axes.spines[:].set_visible(False)
+
+
+def doubts(likely_mislabelled: bool, agrees: bool) -> dict:
+    """Return the look of the words over an image, by what the ensemble believes of its label."""
+    return MISLABELLED if likely_mislabelled else AGREED if agrees else DISPUTED
 
 
 def shown_of(shown: int, examples: int) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from pipeline_lib.draw import style
@@ -15,13 +16,18 @@ from pipeline_lib.draw.style import plt
 
 # accuracy column -> what it is called, and its look
 SPLITS = {
-    "validation": ("held-out examples (chosen by)", {"color": "#0072B2", "marker": "o"}),
-    "test": ("test set (only told)", {"color": "black", "marker": "s"}),
+    "validation": ("held-out part (used to choose)", {"color": "#0072B2", "marker": "o"}),
+    "test": ("test set (not used to choose)", {"color": "black", "marker": "s"}),
+}
+LOSSES = {  # how a loss is drawn: on the examples trained on, and on the held-out ones
+    "train_loss_mean": ("examples trained on", {"linewidth": 1.2, "linestyle": (0, (3, 2))}),
+    "validation_loss_mean": ("held-out part", {"linewidth": 1.6}),
 }
 CHOSEN = {"color": "#E69F00", "alpha": 0.35, "linewidth": 0}
 DODGE = 0.08  # between the markers of a value, in distances between two values
 SHADES = "viridis"  # of the values in the panel of losses, from the first to the last
 LIGHTEST = 0.9  # part of these shades that is used: yellow cannot be seen on white
+LEGEND = 2.6  # inches for the legend beside the panels
 MARGIN = 0.06  # above and below the accuracies of a row of panels, in parts of what they span
 LARGEST_LOSS = 20  # beyond it a curve is cut off: near divergence losses have any size
 WIDEST = 16  # characters of a value on the axis, before it is broken into lines
@@ -37,7 +43,7 @@ def draw(table: pd.DataFrame, losses: pd.DataFrame, title: str) -> Figure:
     """
     keys, names = list(dict.fromkeys(table["key"])), class_names(table)
     wide = 3 if names else 2
-    figure, grid = plt.subplots(len(keys), wide, figsize=(5.2 * wide + 0.6, 3.7 * len(keys) + 0.9), squeeze=False)
+    figure, grid = plt.subplots(len(keys), wide, figsize=(5.2 * wide + LEGEND, 3.7 * len(keys) + 0.9), squeeze=False)
     for key, row in zip(keys, grid, strict=True):
         rows = table[table["key"] == key].reset_index(drop=True)
         _accuracies(row[0], rows, SPLITS)
@@ -49,12 +55,27 @@ def draw(table: pd.DataFrame, losses: pd.DataFrame, title: str) -> Figure:
             row[1].set_ylim(*_limits(rows, [f"test_{name}" for name in names]))
         _losses(row[-1], losses[losses["key"] == key], rows["value"].tolist())
         row[-1].set_title(f"{key}: loss after every epoch", loc="left")
-    grid[0][0].legend(fontsize=8, loc="best")
-    if names:
-        grid[0][1].legend(fontsize=8, loc="best", ncols=1 + len(names) // 4, title="class", title_fontsize=8)
+    _legend(figure, grid[0])
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     figure.supxlabel(note(table, losses), fontsize=9, color="#555555")
     return figure
+
+
+def _legend(figure: Figure, row: np.ndarray) -> None:
+    """Put one legend for all rows at the right, where it hides nothing: a heading for each column of panels."""
+    losses = [Line2D([], [], color="black", **look) for _, look in LOSSES.values()], [name for name, _ in LOSSES.values()]
+    parts = {"mean of the classes": row[0].get_legend_handles_labels()}
+    if len(row) > 2:
+        parts["each class"] = row[1].get_legend_handles_labels()
+    parts["loss"] = losses
+    handles, labels, headings = [], [], []
+    for heading, (of_part, words) in parts.items():
+        headings.append(len(labels))
+        handles += [Line2D([], [], linestyle="none"), *of_part]
+        labels += [heading, *words]
+    legend = figure.legend(handles, labels, fontsize=9, loc="outside right upper")
+    for place in headings:
+        legend.get_texts()[place].set_fontweight("bold")
 
 
 def class_names(table: pd.DataFrame) -> list[str]:
@@ -66,17 +87,16 @@ def class_names(table: pd.DataFrame) -> list[str]:
 def note(table: pd.DataFrame, losses: pd.DataFrame) -> str:
     """Say what stands behind a point and what the bars and marks are."""
     most = int(table["runs"].max())
-    trainings = f"points: mean of {most} trainings with different seeds and splits; bars: 95% t-interval, {style.UNLESS_EQUAL}"
+    trainings = f"points: mean of {most} trainings with different seeds and splits; bars: 95% t-interval; {style.HOLLOW_EQUAL}"
     words = [trainings if most > 1 else "points: a single training, no intervals"]
     words.append("orange: the value chosen on the held-out examples" if table["chosen"].any() else "every value has diverged")
     if table["recipe"].any():
         words.append("(recipe): the value of the data set's recipe")
     if table["diverged"].any():
         words.append("crosses: trainings diverged")
-    of_losses = "losses: dashed on the examples trained on, solid on the held-out ones"
-    if (losses[["train_loss_mean", "validation_loss_mean"]].max(axis=None) or 0) > LARGEST_LOSS:
-        of_losses += f", cut off above {LARGEST_LOSS}"
-    return "; ".join(words) + f"\n{of_losses}"
+    if (losses[list(LOSSES)].max(axis=None) or 0) > LARGEST_LOSS:
+        words.append(f"losses: cut off above {LARGEST_LOSS}")
+    return f"{words[0]}\n{'; '.join(words[1:])}"
 
 
 def _limits(rows: pd.DataFrame, columns: list[str]) -> tuple[float, float]:
@@ -99,6 +119,7 @@ def _accuracies(axes: Axes, rows: pd.DataFrame, series: dict[str, tuple[str, dic
         x = place + (number - (len(series) - 1) / 2) * DODGE * min(1, 4 / len(series))
         line = "-" if all(isinstance(value, Number) for value in rows["value"]) else "none"  # words have no order
         axes.plot(x, 100 * rows[f"{column}_mean"], **look, linestyle=line, linewidth=1.5, markersize=5, label=name)
+        style.hollow(axes, x, 100 * rows[f"{column}_mean"], style.equal(rows, f"{column}_"), look, 5)
         axes.vlines(x, 100 * rows[f"{column}_low"], 100 * rows[f"{column}_high"], color=look["color"], linewidth=1.2, alpha=0.6)
     for at in place[rows["chosen"].to_numpy(dtype=bool)]:
         axes.axvspan(at - 0.4, at + 0.4, zorder=0, **CHOSEN)
@@ -123,14 +144,9 @@ def _losses(axes: Axes, rows: pd.DataFrame, values: list) -> None:
         there = rows[rows["value"] == value]
         if there.empty:
             continue
-        axes.plot(there["epoch"], there["train_loss_mean"], color=colour, linewidth=1.2, linestyle=(0, (3, 2)))
-        axes.plot(
-            there["epoch"],
-            there["validation_loss_mean"],
-            color=colour,
-            linewidth=1.6,
-            label=textwrap.shorten(value_text(value), 2 * WIDEST),
-        )
+        for column, (_, look) in LOSSES.items():
+            axes.plot(there["epoch"], there[column], color=colour, **look)
+        axes.lines[-1].set_label(textwrap.shorten(value_text(value), 2 * WIDEST))
     axes.set_yscale("log")
     axes.set_ylim(top=min(axes.get_ylim()[1], LARGEST_LOSS))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -37,6 +37,8 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
             label = row["point"] if place == 0 else None
             axes.hlines(y, 100 * row["accuracy_low"], 100 * row["accuracy_high"], color=look["color"], linewidth=1.8, alpha=0.8)
             axes.plot(100 * row["accuracy_mean"], y, linestyle="none", markersize=8, label=label, **look)
+            if style.equal(row, "accuracy_"):
+                axes.plot(100 * row["accuracy_mean"], y, markersize=8, markerfacecolor="white", **look)
         names.append(f"{NAMES.get(by, by)}\n{rows['left_out'].iloc[0]:,} of {full['kept']:,} left out")
     axes.set_yticks(range(len(doubters)), names)
     axes.set_ylim(-0.6, len(doubters) - 0.4)
@@ -45,6 +47,6 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
     axes.legend(handles[::-1], words[::-1], loc="upper left", bbox_to_anchor=(1.0, 1.0), title="trained on the data")
     axes.set_title(f"{dataset}: does it help to leave out the labels that are doubted?", loc="left")
     runs = int(table["runs"].min())
-    bars = f"bars, and the grey band: 95% t-interval, {style.UNLESS_EQUAL}" if runs > 1 else "no intervals: a single run"
+    bars = f"bars, and the grey band: 95% t-interval; {style.HOLLOW_EQUAL}" if runs > 1 else "no intervals: a single run"
     figure.supxlabel(f"points: mean of {runs} training{'s' * (runs > 1)}; {bars}", fontsize=9, color="#555555")
     return figure

@@ -52,7 +52,7 @@ def draw(table: pd.DataFrame, attacks: Mapping[str, dict], dataset: str) -> Figu
     _same_scale(grid[1::2])
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", title="trained on what\nis left by")
-    figure.suptitle(f"{dataset}: how networks trained on less withstand changes made to fool them", x=0.01, ha="left")
+    figure.suptitle(f"{dataset}: robustness to adversarial attacks of networks trained on less", x=0.01, ha="left")
     figure.supxlabel(_note(table), fontsize=9, color="#555555")
     return figure
 
@@ -68,7 +68,7 @@ def _variant(pruned: pd.DataFrame, balanced: bool, budget: str) -> str:
     """What sets a row of panels apart, where prune_easiest is run in several ways."""
     words = ""
     if pruned["balanced"].nunique() > 1:
-        words += ", the same share of every class" if balanced else ", classes as they fall"
+        words += ", the same share of every class" if balanced else ", no class balancing"
     if pruned["budget"].nunique() > 1:
         words += f", as many {budget} as on all data"
     return words

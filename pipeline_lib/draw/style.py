@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
@@ -28,6 +29,7 @@ KNOWN = (
 LIGHTEST, DARKEST = 0.6, 0.8  # shades of a colour: so far towards white and towards black (chosen: both stay visible)
 FEWEST_CLUSTERS, MOST_CLUSTERS = 3, 300  # have the lightest and the darkest shade (chosen)
 UNLESS_EQUAL = "none where all are equal"  # of intervals, in the notes of figures
+HOLLOW_EQUAL = "hollow: all are equal, no interval"  # in figures where a hollow point has no other meaning
 HOLLOW = "hollow: a class has no example left"
 BASELINES = {"random": ("#555555", (0, (4, 2))), "full": ("black", (0, (1, 1.2)))}
 
@@ -83,6 +85,16 @@ def hollow(axes: Axes, x: np.ndarray, y: np.ndarray, where: np.ndarray, look: di
     """
     shape = {"marker": look.get("marker", "o"), "markersize": size, "markerfacecolor": "white"}
     axes.plot(x[where], y[where], linestyle="none", color=look["color"], zorder=3, **shape)
+
+
+def equal(rows: pd.DataFrame, prefix: str = "") -> pd.Series:
+    """Return which points are means of several trainings that all agree, so that there is no interval.
+
+    Args:
+        rows: (P,) points: `{prefix}low` and `runs`; or one of them.
+        prefix: of the column.
+    """
+    return pd.isna(rows[f"{prefix}low"]) & (rows["runs"] > 1)
 
 
 def _shade(colour: str, depth: float) -> str:

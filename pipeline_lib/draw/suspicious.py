@@ -5,13 +5,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline_lib.analyse.ranking import LEAD
-from pipeline_lib.draw.picture import blank, ending, short, show
+from pipeline_lib.draw.picture import COLOURS, LONGEST, blank, doubts, ending, short, show
 from pipeline_lib.draw.style import plt
 
 COLUMNS, MOST = 10, 60  # images in a row, and at most
-SIDE, CAPTION = 1.3, 0.62  # inches of an image, and for the text above
-LONGEST, FILE = 10, 17  # characters of a class name, and of a file's, that fit over an image
-DOUBTED, OTHERS = "#D55E00", "#333333"
+SIDE, CAPTION = 1.3, 0.75  # inches of an image, and for the text above
+FILE = 17  # characters of a file's name that fit over an image
 
 
 def draw(table: pd.DataFrame, images: np.ndarray, dataset: str) -> Figure:
@@ -29,20 +28,16 @@ def draw(table: pd.DataFrame, images: np.ndarray, dataset: str) -> Figure:
         blank(axes)
     for axes, example in zip(grid.flat, shown.itertuples(), strict=False):
         show(axes, images[example.index])
-        suggested = f"{short(example.suggested_label, LONGEST)} x{_times(example.lead)}"
-        axes.set_title(
-            f"{ending(str(example.file), FILE)}\n{short(example.label, LONGEST)}?\n{suggested}",
-            fontsize=8.5,
-            color=DOUBTED if example.likely_mislabelled else OTHERS,
-            fontweight="bold" if example.likely_mislabelled else "normal",
-        )
+        label, suggested = short(example.label, LONGEST), short(example.suggested_label, LONGEST)
+        words = f"{ending(str(example.file), FILE)}\nlabel {label}\nseems {suggested}\n{_times(example.lead)}× as probable"
+        axes.set_title(words, fontsize=8, **doubts(example.likely_mislabelled, agrees=False))
     if table.empty:
         grid[0, 0].text(0, 0.5, "none: every label is the ensemble's most probable class", transform=grid[0, 0].transAxes)
     figure.suptitle(f"{dataset}: the labels to look at first", x=0.01, ha="left")
     figure.supxlabel(
-        "the end of the file's name (row by row as in the table); with a question mark: the label as given; below: the class that "
-        "leads, and how many times as probable it is (mean over seeds and epochs)\n"
-        f"orange: at least {LEAD} times, likely mislabelled ({_counted(table, images)})",
+        "above an image: the end of its file's name (row by row as in the table), the label as given, the class that leads, and "
+        "how many times as probable as the label it is (mean over seeds and epochs)\n"
+        f"{COLOURS}\nlikely mislabelled: at least {LEAD} times as probable, {_counted(table, images)}",
         fontsize=9,
         color="#555555",
     )

@@ -1,6 +1,6 @@
 """The figures of experiments that train at several points: test accuracy against the point, one line per metric."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ WIDEST = 0.5  # all bars of a point together, in distances to the next point
 MARGIN = 0.04  # right of the last point, where the baselines show their intervals, in widths of the panel
 DENSE = 4  # times closer than the widest distance, the points of a part are drawn once more, enlarged (chosen)
 FEWEST = 4  # points in such a part (chosen)
+CROWDED = 0.1  # of what the means of a lone panel span: with half of them so near the best, the upper part is enlarged (chosen)
+BELOW = 0.2  # of the means may lie below the enlarged part (chosen)
 COLUMNS = 2  # panels side by side
 PRUNED = {
     "prune_hardest": "the hardest pruned",
@@ -31,12 +33,14 @@ class Panel:
         table: rows of `pipeline_lib.analyse.sweeps.summarise`, of one variant.
         xlabel: what a point is, in words.
         enlarged: whether it repeats a part of the panel before it, on a scale of its own.
+        lowest: test accuracy (%) at which its scale begins, if not where the lowest point is.
     """
 
     title: str
     table: pd.DataFrame
     xlabel: str
     enlarged: bool = False
+    lowest: float | None = None
 
 
 def axis(experiment: str, table: pd.DataFrame) -> str:
@@ -67,7 +71,7 @@ def variants(table: pd.DataFrame, xlabel: str, prefix: str = "") -> list[Panel]:
     for (balanced, budget), rows in groups:
         words = [prefix] if prefix else []
         if several["balanced"]:
-            words.append("the same share of every class" if balanced else "classes as they fall")
+            words.append("the same share of every class" if balanced else "no class balancing")
         if several["budget"]:
             words.append("as many steps as on all data" if budget == "steps" else "as many epochs as on all data")
         panels.append(Panel(", ".join(words), pd.concat([rows, full]), xlabel))
@@ -95,14 +99,27 @@ def dense_part(points: np.ndarray) -> tuple[float, float] | None:
     return (points[part[0]], points[part[-1] + 1]) if len(part) >= FEWEST - 1 else None
 
 
+def upper_part(panel: Panel) -> list[Panel]:
+    """Return the panel once more for its upper part alone, if most points are crowded there; else nothing."""
+    means = 100 * panel.table.loc[panel.table["point"].notna(), "accuracy_mean"]
+    if means.max() - means.median() >= CROWDED * np.ptp(means):
+        return []
+    lowest = np.floor(means.quantile(BELOW))
+    return [replace(panel, title=f"enlarged: test accuracy above {lowest:.0f}%", enlarged=True, lowest=lowest)]
+
+
 def draw(panels: list[Panel], title: str, names: dict[str, str] | None = None) -> Figure:
     """Draw test accuracy against the point, baselines dashed; all panels on one scale, all enlarged ones on another.
+
+    Where most points of a lone panel crowd at its upper edge, they are drawn once more, enlarged.
 
     Args:
         panels: at least one.
         title: of the whole figure: data set and question.
         names: what metrics are called in the legend, where not by their name.
     """
+    if len(panels) == 1:
+        panels = [*panels, *upper_part(panels[0])]
     wide = min(len(panels), COLUMNS)
     high = -(-len(panels) // wide)
     size = (9.5, 6) if wide == 1 else (7 * wide + 2, 5.4 * high + 0.6)
@@ -179,6 +196,9 @@ def _panel(axes: Axes, panel: Panel, names: dict[str, str]) -> None:
             _line(axes, 100 * rows["point"], rows, {**look, "label": "random"})
     axes.set_xlabel(panel.xlabel)
     axes.set_title(panel.title, loc="left")
+    if panel.lowest is not None:
+        highest = np.nanmax(100 * table[["accuracy_mean", "accuracy_high"]])
+        axes.set_ylim(panel.lowest, highest + 0.05 * (highest - panel.lowest))
 
 
 def _dodge(points: np.ndarray, metrics: int) -> pd.Series:

@@ -35,12 +35,12 @@ def draw(table: pd.DataFrame, dataset: str, metric: str, examples: int) -> Figur
     grid[0].set_ylim(bottom=LOWEST * table["mean"].min())
     grid[0].set_ylabel("kernel velocity (1 − cosine, per epoch)")
     grid[1].axhline(1, color="#555555", linewidth=1, linestyle=(0, (4, 2)), zorder=1)
-    grid[1].set_ylabel("velocity / mean of all groups")
+    grid[1].set_ylabel("velocity / mean of the groups in the same training")
     for axes in grid:
         axes.set_xlim(-3, 103)  # the outermost groups whole
         axes.set_xlabel(f"middle of the group in the order of difficulty by {metric} (%)\n← easiest          hardest →")
-    grid[0].set_title("all trainings as they are", loc="left")
-    grid[1].set_title("within a training: harder groups against the mean", loc="left")
+    grid[0].set_title("velocity of each group", loc="left")
+    grid[1].set_title("each group relative to the mean of the groups", loc="left")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right center", title="from epoch")
     figure.suptitle(f"{dataset}: how fast the tangent kernel turns, by difficulty", x=0.01, ha="left", fontsize=12)
     runs = int(table["runs"].min())

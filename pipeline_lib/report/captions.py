@@ -42,7 +42,7 @@ SECTIONS = {
         "landscape of the loss.",
     ),
     "balance": ("Unequal classes", "What unequal classes do to trainings and to pruning, and what helps against it."),
-    "robustness": ("Robustness", "How networks that were trained on less withstand small changes made to fool them."),
+    "robustness": ("Robustness", "Robustness to adversarial attacks of networks that were trained on less."),
     "cost": ("Cost", "What scoring and training take, and when pruning saves anything."),
     "claims": ("Claims", "The conclusions of the thesis that this pipeline follows, judged by what was computed here."),
     "ranking": ("Ranking", "Every training example with its scores and ranks: what to look at first in one's own data."),
@@ -88,7 +88,8 @@ CAPTIONS = {
         "Do the metrics agree? Ranks",
         "The ranks that two metrics give to the training examples are correlated. As all scores are oriented alike, "
         "agreement is positive. Only the order counts here, not the distances between scores.",
-        "Rows and columns: metrics. Cells: Spearman correlation, from -1 (opposite order) over 0 to 1 (same order).",
+        "Rows and columns: metrics, alike ones side by side. Cells: Spearman correlation, from -1 (opposite order) over 0 to "
+        "1 (same order).",
         behind.correlated,
     ),
     "correlation_pearson": Caption(
@@ -96,7 +97,7 @@ CAPTIONS = {
         "Do the metrics agree? Values",
         "The scores themselves are correlated, as the thesis did. As all scores are oriented alike, agreement is positive. "
         "A few extreme scores can move this number; the ranks above are robust against them.",
-        "Rows and columns: metrics. Cells: Pearson correlation, from -1 over 0 to 1.",
+        "Rows and columns: metrics, alike ones side by side. Cells: Pearson correlation, from -1 over 0 to 1.",
         behind.correlated,
     ),
     "distributions": Caption(
@@ -114,7 +115,8 @@ CAPTIONS = {
         "Cartography). Its mean is the confidence, its spread the variability. Examples at the top left are easy to learn, at "
         "the bottom left hard to learn (among them wrong labels), and at the right ambiguous. The paper's trainings are longer "
         "than it takes to learn most examples: in a short one, where confidence grows with variability, what lies at the right "
-        "was learned late rather than never settled.",
+        "was learned late rather than never settled. Each name stands beside the 1% of the examples that lie outermost; the right "
+        "is not called ambiguous where its examples lie beside those of another name.",
         "Across: variability; up: confidence, 0 to 1. Colour: the share of epochs and seeds that predict the label. At the edges: "
         "how many examples lie where.",
         behind.points,
@@ -126,8 +128,8 @@ CAPTIONS = {
         "clearest first. The order says where to look; how far down labels are wrong depends on how well the networks know the "
         "classes: of hesitant ones many doubts are of right labels, and what a long training has learned by heart is no longer "
         "doubted.",
-        "Row by row; above an image the end of its file's name, the label as given, and the class that leads with its lead. Orange "
-        "and bold: likely mislabelled.",
+        "Row by row; above an image the end of its file's name, the label as given, the class that leads, and how many times "
+        "as probable as the label it is. Orange: likely mislabelled; blue: another class is believed, less clearly.",
         behind.suspicious,
     ),
     "suspicious_test": Caption(
@@ -298,7 +300,8 @@ def caption(name: str) -> Caption:
             "examples",
             f"By {metric}",
             f"Training images that {metric} finds easiest and hardest, and those whose label is likely wrong, the hardest first. "
-            "The belief is the class with the largest mean probability over the networks; it is marked where it is not the label.",
+            "The belief is the class with the largest mean probability over the networks; orange where the label "
+            "is likely wrong, blue where the belief differs from it less clearly.",
             "Three groups of images; the score grows with difficulty.",
             behind.pictures,
         )

@@ -10,7 +10,7 @@ def tested(table: pd.DataFrame) -> str:
     """Say how many trainings and images stand behind the shares, from `runs` and `images`."""
     whole = table[table["test_set"] == "all"]["images"].max()
     drawn = table[table["test_set"] == "drawn"]["images"]
-    images = f"{whole:,} test images" + (f", {drawn.max():,} of them in the drawn test set" if len(drawn) else "")
+    images = f"{whole:,} test images" + (f", {drawn.max():,} of them in the imbalanced test set" if len(drawn) else "")
     return f"{images}. {behind.trainings(table)}"
 
 
@@ -25,8 +25,8 @@ CAPTIONS = {
         "Which classes are confused",
         "What networks trained on all data take the test images for. Accuracy is the share of all test images that are predicted "
         "right, balanced accuracy the mean over the classes, so that every class counts the same. Where a data set was made "
-        "unequal on purpose, a second test set is drawn from the test images, as unequal as the training examples: on it a "
-        "network that neglects small classes looks better than it is.",
+        "unequal on purpose, a second, imbalanced test set is drawn from the test images, as unequal as the training examples: on "
+        "it a network that neglects small classes looks better than it is.",
         "Rows: the true class; columns: the predicted one; blue: right, orange: wrong, darker: more often (the orange grows with "
         "the square root, so that rare confusions are seen). Beside each row: how much of the class is predicted right.",
         tested,

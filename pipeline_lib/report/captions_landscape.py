@@ -23,12 +23,12 @@ CAPTIONS = {
         "When is it settled where a training ends?",
         "A network is trained up to some epoch; from there two copies go on, each with the examples in an order of its own. Then "
         "one walks along the straight line from the weights of one to those of the other. If the loss rises on the way, there "
-        "is a barrier, and the two have ended in different basins; if not, it was settled when they parted where they would "
+        "is a barrier, and the two have ended in different basins; if not, it was settled when they branched where they would "
         "end. The barrier is computed on the easiest training examples, on those in the middle and on the hardest. Along the "
         "line the statistics of batch normalisation are computed anew.",
-        "Above: the epoch of parting; up: how far the highest point of the line lies above the chord between the two "
-        "networks' own values, for the loss and for the share of wrong predictions. Below: the loss along the line, for the "
-        "earliest and the latest parting.",
+        "Above: the epoch of branching; up: how far the highest point of the line lies above the chord between the two "
+        "networks' own values, for the loss and for the share of wrong predictions. Below: how far the loss "
+        "along the line lies above the chord, for the first epoch and for the last one at which a group still has a barrier.",
         pairs,
     ),
     "kernel_velocity": Caption(

@@ -63,7 +63,7 @@ class DataFacts:
             }
         )
         if self.drawn is not None:
-            table["drawn test set"] = np.bincount(self.drawn, minlength=classes)
+            table["imbalanced test set"] = np.bincount(self.drawn, minlength=classes)
         if self.wrong is not None:
             table["wrong labels"] = np.bincount(self.labels[self.wrong], minlength=classes)
             table["share wrong"] = table["wrong labels"] / table["training"].clip(lower=1)

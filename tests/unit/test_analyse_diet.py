@@ -221,7 +221,7 @@ def test_variants_have_panels_of_their_own():
     several = pd.concat([HALF, classes(sweep({0.5: [0.8, 0.9, 0.85]}, balanced=True), a=10)])
     both = pd.concat([BASELINES["random"], BASELINES["random"].assign(balanced=True)])
     figure = transfer.draw(transfer_table(el2n=several, el2n_from_wide=several, random=both), "digits")
-    assert "50%, classes as they fall | without the easiest 50%, the same share of every class" in texts(figure)
+    assert "50%, no class balancing | without the easiest 50%, the same share of every class" in texts(figure)
 
 
 def test_a_sweep_without_trainings_is_a_table_that_can_be_read_again(tmp_path):

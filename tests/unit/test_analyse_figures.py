@@ -52,7 +52,7 @@ def test_every_variant_has_its_own_row_of_areas():
     given = {name: pd.concat([t, t.assign(balanced=True)]) if name != "full" else t for name, t in sweeps().items()}
     figure = area.draw(areas(given), "digits")
     assert [axes.get_title(loc="left") for axes in figure.axes[::2]] == [
-        "classes as they fall, as many epochs as on all data",
+        "no class balancing, as many epochs as on all data",
         "the same share of every class, as many epochs as on all data",
     ]
 

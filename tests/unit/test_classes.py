@@ -82,9 +82,12 @@ def test_the_figure_shows_every_confusion_and_the_accuracies():
         "2 trainings",
     ):
         assert text in said, text
-    assert "drawn" not in said
+    assert "imbalanced" not in said
+    hollow = [list(line.get_xdata()) for line in figure.axes[1].lines if line.get_markerfacecolor() == "white"]
+    assert hollow == [[100]], "all cats, in both trainings"
+    assert "hollow: all are equal, no interval" in said
     assert "no intervals: a single training" in words(confusion_figure.draw(confusions(full(MATRICES[:1])), "insects"))
-    assert "On the drawn test set: 4 images" in words(
+    assert "On the imbalanced test set: 4 images" in words(
         confusion_figure.draw(confusions(full(drawn=np.array([[3, 0, 0], [1, 0, 0], [0, 0, 0]]))), "insects")
     )
 
@@ -158,7 +161,7 @@ def test_the_figure_names_the_smallest_class_and_what_is_kept():
 
 
 def test_the_captions_say_what_they_stand_on():
-    assert "19 test images, 4 of them in the drawn test set. " in captions.CAPTIONS["confusion"].behind(
+    assert "19 test images, 4 of them in the imbalanced test set. " in captions.CAPTIONS["confusion"].behind(
         confusions(full(drawn=np.array([[3, 0, 0], [1, 0, 0], [0, 0, 0]])))
     )
     assert captions.CAPTIONS["confusion"].behind(confusions(full())).startswith("19 test images. Every point is the mean of 2")

@@ -51,6 +51,28 @@ def test_the_heat_map_writes_its_values():
     assert "1,438 training examples" in figure.axes[0].get_title(loc="left")
 
 
+def test_the_heat_map_knows_no_negative_zero():
+    values = pd.DataFrame([[1, -0.001], [-0.001, 1]], index=["a", "b"], columns=["a", "b"])
+    assert [text.get_text() for text in correlation.draw(values, "digits", "spearman", 9).axes[0].texts][1] == "0.00"
+
+
+def test_metrics_that_agree_or_are_opposed_stand_side_by_side():
+    names = ["el2n", "km", "loss", "flip", "easiness", "constant"]
+    values = pd.DataFrame(np.eye(6), index=names, columns=names)
+    for one, other, rho in (("el2n", "loss", 0.9), ("el2n", "easiness", -0.9), ("loss", "easiness", -0.95), ("km", "flip", 0.5)):
+        values.loc[one, other] = values.loc[other, one] = rho
+    values.loc["constant"] = values["constant"] = np.nan
+    axes = correlation.draw(values, "digits", "spearman", 9).axes[0]
+    order = [label.get_text() for label in axes.get_yticklabels()]
+    assert order == [label.get_text() for label in axes.get_xticklabels()]
+    assert sorted(order) == sorted(names)
+    for alike in ({"el2n", "loss", "easiness"}, {"km", "flip"}):
+        places = [order.index(name) for name in alike]
+        assert max(places) - min(places) == len(alike) - 1
+    written = np.array([text.get_text() for text in axes.texts]).reshape(6, 6)
+    assert written[order.index("loss"), order.index("easiness")] == "-0.95"
+
+
 def test_a_saved_figure_is_a_picture_and_the_same_one_again(tmp_path):
     values = pd.DataFrame(np.eye(6), index=list("abcdef"), columns=list("abcdef"))
     for name in ("one.png", "two.png"):

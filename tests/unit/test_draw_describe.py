@@ -206,17 +206,20 @@ def table_of_examples(doubted):
     count = len(group)
     given = {"index": range(count), "label": ["cat"] * count, "score": [0.5] * count}
     believed = {"belief": (["cat", "dog"] * count)[:count], "belief_probability": [0.87] * count}
-    return pd.DataFrame({"group": group, **given, **believed})
+    return pd.DataFrame({"group": group, **given, **believed, "likely_mislabelled": [False] * 3 + [True] * (count - 3)})
 
 
-def test_label_score_and_belief_stand_above_each_image_and_a_disagreement_is_coloured():
+def test_label_score_and_belief_stand_above_each_image_and_doubts_are_coloured():
     images = rng().integers(0, 256, (6, 3, 8, 8)).astype(np.uint8)
     figure = examples.draw(table_of_examples(2), images, 3, 2, "pets", "el2n")
     grid = np.array(figure.axes).reshape(3, 3)
     assert grid[0, 0].get_title() == "label cat\nscore 0.5\nbelief cat\n87%"
-    assert grid[0, 0].title.get_color() == examples.AGREE
+    assert grid[0, 0].title.get_color() == picture.AGREED["color"]
     assert grid[0, 1].get_title() == "label cat\nscore 0.5\nbelief dog\n87%"
-    assert grid[0, 1].title.get_color() == examples.DISAGREE
+    assert grid[0, 1].title.get_color() == picture.DISPUTED["color"]
+    assert grid[1, 1].title.get_color() == picture.MISLABELLED["color"]
+    assert grid[2, 0].title.get_color() == picture.MISLABELLED["color"], "whatever is believed in the end"
+    assert picture.COLOURS in figure.get_supxlabel()
     assert [axes.get_ylabel() for axes in grid[:, 0]] == ["easiest", "hardest", "likely\nmislabelled"]
     assert np.array_equal(grid[2, 1].images[0].get_array(), images[5].transpose(1, 2, 0))
     assert not grid[2, 2].images
@@ -232,7 +235,8 @@ def test_small_images_keep_their_pixels():
 
 
 def test_no_doubted_label_is_said_in_words():
-    figure = examples.draw(table_of_examples(0), np.zeros((4, 1, 8, 8), dtype=np.uint8), 3, 0, "pets", "el2n")
+    table = table_of_examples(0).assign(likely_mislabelled=False)
+    figure = examples.draw(table, np.zeros((4, 1, 8, 8), dtype=np.uint8), 3, 0, "pets", "el2n")
     assert "no label is doubted" in words(figure)
 
 
@@ -330,17 +334,39 @@ def test_seeds_that_disagree_are_not_variability():
     assert table["variability"].tolist() == pytest.approx([0])
 
 
-def test_the_data_map_draws_its_table_and_names_the_regions():
+def test_the_data_map_draws_its_table():
     table = pd.DataFrame({"index": [4, 7], "confidence": [0.9, 0.2], "variability": [0.1, 0.3], "correctness": [1.0, 0.4]})
     figure = data_map.draw(table, "digits", 50000, 3)
     [axes] = [axes for axes in figure.axes if axes.get_xlabel().startswith("variability")]
     assert axes.get_ylabel().startswith("confidence")
     assert axes.collections[0].get_offsets().tolist() == [[0.1, 0.9], [0.3, 0.2]]
     assert axes.collections[0].get_array().tolist() == [1, 0.4]
-    place = {text.get_text(): text.get_position() for text in axes.texts}
-    assert place["easy to learn"][1] > place["ambiguous"][1] > place["hard to learn"][1]
-    assert place["ambiguous"][0] > place["easy to learn"][0]
     assert "2 of 50,000 training examples; means over 3 seeds" in figure.get_supxlabel()
+
+
+def named(confidence, variability):
+    """The names in a data map -> the places that they stand beside."""
+    table = pd.DataFrame(
+        {"index": range(len(confidence)), "confidence": confidence, "variability": variability, "correctness": 0.5}
+    )
+    [axes] = [axes for axes in data_map.draw(table, "digits", 900, 3).axes if axes.get_xlabel().startswith("variability")]
+    return {text.get_text(): text.xy for text in axes.texts}
+
+
+def test_the_names_in_the_data_map_stand_beside_their_examples():
+    confidence = np.linspace(0.01, 0.99, 900)
+    place = named(confidence, 0.4 * np.sqrt(confidence * (1 - confidence)))
+    assert place["easy to learn"] == pytest.approx((0.05, 0.99), abs=0.02)
+    assert place["hard to learn"] == pytest.approx((0.05, 0.01), abs=0.02)
+    assert place["ambiguous"] == pytest.approx((0.2, 0.5), abs=0.02)
+
+
+def test_nothing_is_called_ambiguous_where_the_most_variable_examples_are_the_easiest():
+    confidence = np.linspace(0.1, 0.85, 900)
+    place = named(confidence, 0.35 * confidence)
+    assert list(place) == ["easy to learn", "hard to learn"]
+    assert place["easy to learn"] == pytest.approx((0.3, 0.85), abs=0.02)
+    assert place["hard to learn"] == pytest.approx((0.035, 0.1), abs=0.02)
 
 
 # --- elbow -------------------------------------------------------------------------------------------------------------
@@ -424,13 +450,33 @@ def test_the_figure_of_doubted_labels_says_how_many_there_are():
     images = np.zeros((3, 1, 8, 8), dtype=np.uint8)
     figure = suspicious.draw(doubted(), images, "pets")
     titles = [axes.get_title() for axes in figure.axes]
-    assert titles[:3] == ["b.png\ncat?\ndog x8.0", "a.png\ncat?\ndog x1.2", ""]
+    assert titles[:3] == ["b.png\nlabel cat\nseems dog\n8.0× as probable", "a.png\nlabel cat\nseems dog\n1.2× as probable", ""]
+    colours = [axes.title.get_color() for axes in figure.axes[:2]]
+    assert colours == [picture.MISLABELLED["color"], picture.DISPUTED["color"]]
+    assert picture.COLOURS in figure.get_supxlabel()
     named = suspicious.draw(doubted().assign(file="a class/a folder/picture 1.png"), images, "pets")
     assert named.axes[0].get_title().startswith("…er/picture 1.png\n")
-    assert "likely mislabelled (1 of 3; another class leads in 2)" in figure.get_supxlabel()
+    assert "likely mislabelled: at least 4 times as probable, 1 of 3; another class leads in 2" in figure.get_supxlabel()
     many = suspicious.draw(pd.concat([doubted()] * 40), images, "pets")
     assert len(many.axes) == 60
     assert "another class leads in 80, the first 60 of these drawn" in many.get_supxlabel()
     assert behind.suspicious(doubted().iloc[:0]).startswith("Another class leads in 0 training examples")
     none = suspicious.draw(doubted().iloc[:0], images, "pets")
     assert "every label is" in none.axes[0].texts[0].get_text()
+
+
+@pytest.mark.parametrize("name", ["automobile", "international_lighthouse", "mammal of prey, unknown!"])
+def test_the_words_over_neighbouring_images_do_not_touch(name):
+    """Beside one another, of the largest lead and the longest file name, and each below the image above it."""
+    longest = {"file": "a class/img_00157.png", "label": name, "suggested_label": name, "lead": 5000.0, "likely_mislabelled": True}
+    doubts = pd.concat([doubted()] * 6, ignore_index=True).assign(**longest)
+    believed = pd.concat([table_of_examples(2)] * 5).assign(label=name, belief=name, likely_mislabelled=True)
+    images = np.zeros((12, 1, 8, 8), dtype=np.uint8)
+    for figure in (suspicious.draw(doubts, images, "pets"), examples.draw(believed, images, 10, 9, "pets", "el2n")):
+        figure.canvas.draw()
+        grid = np.array(figure.axes).reshape(-1, 10)
+        for row in grid:
+            boxes = [axes.title.get_window_extent() for axes in row if axes.title.get_text()]
+            assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+        for above, below in zip(grid[:, 0], grid[1:, 0], strict=False):
+            assert not below.title.get_text() or below.title.get_window_extent().y1 < above.get_window_extent().y0

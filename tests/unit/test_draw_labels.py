@@ -91,6 +91,9 @@ def test_relabel_names_who_doubts_and_how_many():
     assert "mean of 5 trainings" in text
     single = pd.DataFrame(rows, columns=columns).assign(runs=1)
     assert "no intervals: a single run" in words(relabel.draw(single, "pets"))
+    rows[1] = (*rows[1][:-2], np.nan, np.nan)
+    lines = relabel.draw(pd.DataFrame(rows, columns=columns), "pets").axes[0].lines
+    assert [line.get_xdata()[0] for line in lines if line.get_markerfacecolor() == "white"] == [95], "without an interval"
 
 
 def ranking():

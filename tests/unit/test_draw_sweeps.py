@@ -197,6 +197,31 @@ def test_the_note_says_which_baselines_have_their_bars_at_the_right():
     assert "random: dashed; all data: dotted, its bar at the right" in draw(with_full(pruned()), "prune_easiest").get_supxlabel()
 
 
+def crowded():
+    """Three metrics that lose nothing until half is pruned, and collapse at the end."""
+    shares = (0.1, 0.2, 0.3, 0.4, 0.5, 0.9)
+    rows = [
+        row(metric, share, 1 - share, 0.7 if share == 0.9 else best)
+        for metric, best in (("el2n", 0.98), ("km", 0.975), ("random", 0.97))
+        for share in shares
+    ]
+    return with_full(pd.DataFrame(rows, columns=COLUMNS))
+
+
+def test_a_lone_panel_crowded_at_its_upper_edge_is_drawn_once_more_enlarged():
+    whole, upper = draw(crowded(), "prune_easiest").axes
+    assert (whole.get_title(loc="left"), upper.get_title(loc="left")) == ("", "enlarged: test accuracy above 97%")
+    assert upper.get_ylim()[0] == 97
+    assert whole.get_ylim()[0] < 70
+    assert list(lines(upper)) == list(lines(whole))
+    assert lines(upper)["el2n"].get_ydata() == pytest.approx(lines(whole)["el2n"].get_ydata())
+
+
+def test_panels_beside_one_another_are_not_enlarged():
+    panels = sweeps.variants(crowded(), "x", "one") + sweeps.variants(crowded(), "x", "other")
+    assert [axes.get_title(loc="left") for axes in sweeps.draw(panels, "").axes] == ["one", "other"]
+
+
 def test_the_legend_tells_the_number_of_clusters_where_the_name_does_not():
     names = {"km_5": "k = 5", "km_elbow": "k = elbow", "km_classes": "k = classes"}
     found = sweeps.numbered(names, {"km_5": 5, "km_elbow": 17, "km_classes": 10})
@@ -214,12 +239,12 @@ def test_a_single_variant_is_one_panel_without_a_title():
     ("chosen", "titles"),
     [
         (VARIANTS[:2], ["as many epochs as on all data", "as many steps as on all data"]),
-        (VARIANTS[::2], ["classes as they fall", "the same share of every class"]),
+        (VARIANTS[::2], ["no class balancing", "the same share of every class"]),
         (
             VARIANTS,
             [
-                "classes as they fall, as many epochs as on all data",
-                "classes as they fall, as many steps as on all data",
+                "no class balancing, as many epochs as on all data",
+                "no class balancing, as many steps as on all data",
                 "the same share of every class, as many epochs as on all data",
                 "the same share of every class, as many steps as on all data",
             ],
@@ -252,7 +277,7 @@ def test_a_place_without_a_panel_is_empty():
     figure = sweeps.draw(panels, "")
     assert len(figure.axes) == 4
     titles = [axes.get_title(loc="left") for axes in shown(figure)]
-    assert titles == ["digits", "noisy, classes as they fall", "noisy, the same share of every class"]
+    assert titles == ["digits", "noisy, no class balancing", "noisy, the same share of every class"]
 
 
 def test_a_metric_can_have_a_longer_name_in_the_legend():
@@ -298,7 +323,7 @@ def test_variants_of_a_curve_have_their_own_random_runs():
         for balanced, share in ((False, 0.5), (True, 0.7))
     ]
     panels = curves.panels(pd.concat([*tables, followed("full", NAN, 0.9)]))
-    assert list(panels) == ["classes as they fall", "the same share of every class"]
+    assert list(panels) == ["no class balancing", "the same share of every class"]
     last = [table.query("metric == 'random' and epoch == 2")["accuracy_mean"].tolist() for table in panels.values()]
     assert last == [[0.5], [0.7]]
 
@@ -335,6 +360,9 @@ def test_a_vertical_line_tells_from_where_on_a_curriculum_has_all_data():
     for axes in figure.axes[:2]:
         [line] = [line for line in axes.lines if list(line.get_ydata()) == [0, 1]]
         assert set(line.get_xdata()) == {2}
+        assert line.get_color() != plt.rcParams["grid.color"]
+        assert line.get_zorder() > max(band.get_zorder() for band in axes.collections), "no band hides it"
+        assert [text.get_text() for text in axes.texts] == [" all data in"]
     assert "vertical line" in figure.get_supxlabel()
     same = pd.concat([curriculum(), followed("full", NAN, 0.9, shares=(1.0, 1.0))])
     assert "vertical line" not in curves.draw(curves.panels(same), "digits").get_supxlabel()

@@ -43,10 +43,33 @@ def test_every_key_has_a_row_with_accuracies_classes_and_losses():
     assert ticks(figure.axes[0]) == ["0.01", "0.1\n(recipe)"]
     assert ticks(figure.axes[3])[1] == "adam, lr 0.001,\nweight_decay\n0.0005"
     means = {line.get_label(): list(line.get_ydata()) for line in figure.axes[0].lines}
-    assert means["held-out examples (chosen by)"] == pytest.approx([70, 65])
-    assert means["test set (only told)"] == pytest.approx([55, 95])
-    of_classes = {line.get_label(): list(line.get_ydata()) for line in figure.axes[1].lines}
+    assert means["held-out part (used to choose)"] == pytest.approx([70, 65])
+    assert means["test set (not used to choose)"] == pytest.approx([55, 95])
+    shown = [line for line in figure.axes[1].lines if not line.get_label().startswith("_")]
+    of_classes = {line.get_label(): list(line.get_ydata()) for line in shown}
     assert of_classes == {"cat": pytest.approx([60, 100]), "dog": pytest.approx([50, 90])}
+
+
+def test_one_legend_beside_the_panels_explains_all_of_them():
+    figure = draw({"optimiser.lr": RATES, "batch": RATES})
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        *("mean of the classes", "held-out part (used to choose)", "test set (not used to choose)"),
+        *("each class", "cat", "dog"),
+        *("loss", "examples trained on", "held-out part"),
+    ]
+    assert legend.get_window_extent().x0 > max(axes.get_window_extent().x1 for axes in figure.axes)
+    assert all(axes.get_legend() is None for axes in (*figure.axes[:2], *figure.axes[3:5]))
+
+
+def test_points_without_an_interval_since_all_trainings_agree_are_hollow():
+    figure = draw({"optimiser.lr": RATES})
+    hollow = [tuple(line.get_ydata()) for line in figure.axes[1].lines if line.get_markerfacecolor() == "white"]
+    assert hollow == [pytest.approx((60, 100)), pytest.approx((50,))], "cat at both values, dog at .01"
+    assert "hollow: all are equal, no interval" in figure.get_supxlabel()
+    single = draw({"optimiser.lr": RATES[RATES["seed"] == 0]})
+    assert not [line for line in single.axes[1].lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
+    assert "hollow" not in single.get_supxlabel()
 
 
 def test_the_chosen_value_stands_in_a_band_and_the_note_explains_what_is_seen():
@@ -103,6 +126,16 @@ def test_both_test_sets_have_accuracies_and_differences():
     assert heights["dog"] < heights["cat"], "the largest class first, downwards"
     assert [line.get_label() for line in figure.axes[1].lines if not line.get_label().startswith("_")] == ["sampler"]
     assert "paired by seed" in figure.get_supxlabel()
+    assert figure.axes[0].get_legend_handles_labels()[1] == ["no correction", "sampler"]
+    assert figure.axes[2].get_title(loc="left").startswith("the imbalanced test set")
+
+
+def test_ways_that_agree_over_all_seeds_are_hollow():
+    same = compare({"none": way([10, 10], [2, 3]), "sampler": way([9, 8], [5, 6])}, NAMES)
+    figure = imbalance.draw(same, {"cat": 30, "dog": 90}, "pets")
+    hollow = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"]
+    assert [list(line.get_xdata()) for line in hollow] == [[100], [70, 70]], "cat; all images and their mean"
+    assert [len(line.get_xdata()) for line in figure.axes[1].lines if line.get_markerfacecolor() == "white"] == [1], "dog: +3 twice"
 
 
 def test_one_test_set_and_one_training_are_drawn_without_intervals():

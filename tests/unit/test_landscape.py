@@ -91,7 +91,7 @@ def connectivity_table(runs=4):
 
 def test_every_barrier_and_place_has_its_interval():
     (loss, error), table = connectivity_table()
-    assert len(table) == 2 * 3 * 3 * (1 + 5)
+    assert len(table) == 2 * 3 * 3 * (1 + 5 + 5)
     for name, values in (("loss", loss), ("error", error)):
         for place, epoch in enumerate((0, 1, 4)):
             for number, group in enumerate(THIRDS):
@@ -103,6 +103,10 @@ def test_every_barrier_and_place_has_its_interval():
                 line = rows[rows["measure"] == name]
                 assert line["share"].tolist() == [0, 0.25, 0.5, 0.75, 1]
                 np.testing.assert_allclose(line["mean"], values[:, place, :, number].mean(axis=0))
+                above = rows[rows["measure"] == f"{name} above chord"]
+                expected = landscape.above_chord(values[:, place, :, number]).mean(axis=0)
+                np.testing.assert_allclose(above["mean"], expected, atol=1e-12)
+                assert above["low"].min() < 0, "not cut off"
 
 
 def test_a_single_pair_has_no_interval():
@@ -175,6 +179,40 @@ def test_the_figure_of_barriers_draws_the_table():
     assert "95% t-interval" in figure._supxlabel.get_text()
 
 
+def hills(*heights):
+    """Lines of three pairs with hills of these heights on the hardest examples, one per epoch, and none on the others."""
+    share = np.linspace(0, 1, 5)
+    hill = np.array(heights)[:, None] * 4 * share * (1 - share)
+    values = np.stack([0 * hill, 0.25 + 0 * hill, 2 + hill], axis=-1) * np.array([1, 1.5, 2]).reshape(3, 1, 1, 1)
+    return landscape.connectivity(values, values, [0, 1, 4], list(THIRDS))
+
+
+@pytest.mark.parametrize(
+    ("heights", "titles"),
+    [
+        ((1, 0.1, 0.01), ["branched before the first step", "branched after epoch 1, no barrier later"]),
+        ((1, 0.5, 0.1), ["branched before the first step", "branched after epoch 4"]),
+        ((1, 0.01, 0), ["branched before the first step, no barrier later"]),
+        ((0, 0, 0), ["branched before the first step, no barrier at any epoch"]),
+    ],
+)
+def test_the_lines_are_those_of_the_first_epoch_and_of_the_last_with_a_barrier(heights, titles):
+    figure = connectivity.draw(hills(*heights), "pets", "el2n", 50)
+    below = figure.axes[2:]
+    assert [axes.get_title(loc="left") for axes in below] == titles
+    tops = [max(axes.get_lines()[2].get_ydata()) for axes in below]
+    assert tops[0] == pytest.approx(1.5 * heights[0]), "above the chord, whatever the loss at both ends"
+    assert tops[-1] >= 0.05 * tops[0]
+    assert "two runs that branch" in figure.get_suptitle()
+
+
+def test_barriers_that_are_equal_in_all_pairs_are_hollow():
+    figure = connectivity.draw(hills(1, 0.5, 0.1), "pets", "el2n", 50)
+    hollow = {line.get_color(): len(line.get_xdata()) for line in figure.axes[0].lines if line.get_markerfacecolor() == "white"}
+    assert hollow == {connectivity.LOOKS[group][0]: (0 if group == "hardest" else 3) for group in THIRDS}
+    assert "hollow: all are equal, no interval" in figure.get_supxlabel()
+
+
 def test_the_figure_of_barriers_takes_one_epoch_and_one_pair():
     values = np.random.default_rng(0).random((1, 1, 5, 3))
     figure = connectivity.draw(landscape.connectivity(values, values, [2], list(THIRDS)), "pets", "el2n", 50)
@@ -189,3 +227,5 @@ def test_the_figure_of_velocities_draws_the_table():
         drawn = lines_of(axes)
         for epoch in (0, 5):
             np.testing.assert_allclose(drawn[f"{epoch} to {epoch + 1}"], table.loc[table["epoch"] == epoch, column])
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["velocity of each group", "each group relative to the mean of the groups"]

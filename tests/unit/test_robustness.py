@@ -236,6 +236,7 @@ def test_the_figure_has_a_row_for_every_share_and_a_column_for_every_attack():
 def test_single_networks_have_no_interval_and_the_figure_says_so():
     one = {name: table[table["seed"] == 0] for name, table in TABLES.items()}
     said = words(drawing.draw(summarise(one), settings_of({"fgsm": FGSM}), "pets"))
+    assert "pets: robustness to adversarial attacks" in said
     assert "no intervals: a single network per point" in said
     assert "95%" not in said
 

@@ -197,12 +197,13 @@ def test_groups_hold_the_ends_of_the_trusted_labels_and_leave_the_members_to_the
     table = votes([one, run([0])], "training", 99)
     groups = groups_of(table, one, np.isin(np.arange(8), [3, 4]), "training")
     assert {name: members.tolist() for name, members in groups.items()} == {
-        "the easiest 10%": [0],
-        "the hardest 10%": [2],
+        "easiest 10% of the right labels": [0],
+        "hardest 10% of the right labels": [2],
         "wrong labels": [3, 4],
         "threshold examples": [5],
     }
     unknown = groups_of(table, one, None, "training")
+    assert list(unknown)[:2] == ["easiest 10% of the undoubted labels", "hardest 10% of the undoubted labels"]
     assert unknown["doubted labels"].tolist() == np.flatnonzero(table["below_threshold"] & ~one.members).tolist()
 
 

@@ -1,4 +1,4 @@
-"""Compute the barriers between networks that parted, and draw them against the epoch at which they did."""
+"""Compute the barriers between networks that branched, and draw them against the epoch at which they did."""
 
 from pipeline_lib import storage
 from pipeline_lib.analyse import landscape

@@ -22,6 +22,7 @@ with job(snakemake.log[0], snakemake.params.origins):
     table.insert(3, "label", names[dataset.train_labels[index]])
     table["belief"] = names[believed["belief"].to_numpy()[index]]
     table["belief_probability"] = believed["belief_probability"].to_numpy()[index]
+    table["likely_mislabelled"] = flag[index]
     figure = examples.draw(table, dataset.train_images, params.each, int(flag.sum()), snakemake.wildcards.dataset, metric)
     style.save(figure, snakemake.output.figure)
     storage.write_csv(snakemake.output.table, table)
