@@ -13,13 +13,14 @@ SIDE, CAPTION = 1.3, 0.75  # inches of an image, and for the text above
 FILE = 17  # characters of a file's name that fit over an image
 
 
-def draw(table: pd.DataFrame, images: np.ndarray, dataset: str) -> Figure:
+def draw(table: pd.DataFrame, images: np.ndarray, dataset: str, tested: bool = False) -> Figure:
     """Draw the images at the top of the list, row by row.
 
     Args:
         table: as made by `pipeline_lib.analyse.belief.suspicious`.
-        images: (N, C, H, W) uint8 training images.
+        images: (N, C, H, W) uint8 images that the table is about.
         dataset: its name, for the title.
+        tested: whether they are the test images.
     """
     shown = table.head(MOST)
     rows = max(1, -(-len(shown) // COLUMNS))
@@ -33,7 +34,7 @@ def draw(table: pd.DataFrame, images: np.ndarray, dataset: str) -> Figure:
         axes.set_title(words, fontsize=8, **doubts(example.likely_mislabelled, agrees=False))
     if table.empty:
         grid[0, 0].text(0, 0.5, "none: every label is the ensemble's most probable class", transform=grid[0, 0].transAxes)
-    figure.suptitle(f"{dataset}: the labels to look at first", x=0.01, ha="left")
+    figure.suptitle(f"{dataset}: the {'test ' if tested else ''}labels to look at first", x=0.01, ha="left")
     figure.supxlabel(
         "above an image: the end of its file's name (row by row as in the table), the label as given, the class that leads, and "
         "how many times as probable as the label it is (mean over seeds and epochs)\n"

@@ -457,6 +457,8 @@ def test_the_figure_of_doubted_labels_says_how_many_there_are():
     named = suspicious.draw(doubted().assign(file="a class/a folder/picture 1.png"), images, "pets")
     assert named.axes[0].get_title().startswith("…er/picture 1.png\n")
     assert "likely mislabelled: at least 4 times as probable, 1 of 3; another class leads in 2" in figure.get_supxlabel()
+    assert figure.get_suptitle() == "pets: the labels to look at first"
+    assert suspicious.draw(doubted(), images, "pets", tested=True).get_suptitle() == "pets: the test labels to look at first"
     many = suspicious.draw(pd.concat([doubted()] * 40), images, "pets")
     assert len(many.axes) == 60
     assert "another class leads in 80, the first 60 of these drawn" in many.get_supxlabel()

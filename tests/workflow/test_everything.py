@@ -3,15 +3,18 @@
 import re
 import shutil
 
+import h5py
 import pandas as pd
 import pytest
+
+from tests.workflow.conftest import ROOT
 
 REPORT = "results/digits/report.html"
 FIGURES = (
     *("sliding_window", "prune_easiest", "prune_hardest", "prune_fixed", "prune_stratified", "clusters", "curriculum"),
     *("area", "cost", "label_noise", "noise_detection", "reliability", "distributions", "data_map", "tsne", "elbow"),
     *("correlation_pearson", "correlation_spearman", "augmentations", "examples/el2n", "confusion"),
-    *("threshold_margins", "noise_cutoff", "imbalance", "sweep", "suspicious"),
+    *("threshold_margins", "noise_cutoff", "imbalance", "sweep", "suspicious", "suspicious_test"),
 )
 
 
@@ -37,6 +40,26 @@ def test_every_figure_has_its_table_and_both_are_in_the_report(reported):
     # one picture for each figure: the examples of every metric but random
     assert page.count("data:image/png;base64,") == len(FIGURES) - 1 + 4
     assert len(page) < 15e6
+
+
+def test_every_file_and_array_is_described(reported):
+    described = (ROOT / "docs/files.md").read_text()
+    results = reported.folder / "results/digits"
+    tables = [str(path.relative_to(results).with_suffix("")) for path in results.glob("*.csv")]
+    assert len(tables) > 30
+    assert [name for name in tables if f"`{name}" not in described and "correlation_" not in name] == []
+    files = [reported.folder / "data/digits/dataset.h5", *(results / "dynamics").glob("*.h5"), *(results / "scores").glob("*.h5")]
+    files += [path for folder in ("features", "clusters", "threshold") for path in (results / folder).glob("*.h5")]
+    assert len(files) > 8
+    names = {name for path in files for name in arrays_of(path)}
+    assert sorted(name for name in names if f"`{name}`" not in described and not name.endswith(("_loss", "_accuracy"))) == []
+
+
+def arrays_of(path):
+    names = []
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return names
 
 
 def test_the_report_trains_no_ensemble_member_again(reported):
