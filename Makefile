@@ -12,7 +12,7 @@ demo: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -m "not slow and not slurm and not long"
 
-# the workflow of every part beyond the thesis, on small data: three minutes where `make test` takes seven
+# the workflow of every part beyond the thesis, on small data, and a quick run of all benchmarks: four minutes
 test-long: .venv/installed
 	$(BIN)/python -m pytest -m long
 

@@ -113,10 +113,13 @@ class Dynamics:
         return Dynamics(self._seeds, self.labels, epochs)
 
     def of_test_images(self, labels: np.ndarray) -> "Dynamics":
-        """Return the logits of the test images, whose labels no network has seen, as dynamics of their own.
+        """Return the logits of the test images, whose labels no network has seen, as dynamics; nothing else of them is recorded.
 
         Args:
             labels: (M,) integer class of each test image.
+
+        Raises:
+            ValueError: there are not as many test images.
         """
         return Dynamics([{"logits": seed["test_logits"]} for seed in self._seeds], labels, self._trained)
 

@@ -56,9 +56,9 @@ def starved(sweeps: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
     Returns:
         With `COLUMNS`, one row per metric, variant, point, measure and class: the share kept of each class, each class's test
-        accuracy, and of all together (`class` = EVERY) the balanced accuracy and, where there is a drawn test set, the accuracy
-        on it: shares (0..1), mean over the runs with their 95% t-intervals. `trained` is the number of examples of the class in
-        all data. The gain is that of quotas: the difference to the same without, paired by seed; NaN without quotas.
+        accuracy, and of all together (`class` = EVERY) the balanced accuracy and, where there is an imbalanced test set, the
+        accuracy on it: shares (0..1), mean over the runs with their 95% t-intervals. `trained` is the number of examples of the
+        class in all data. The gain is that of quotas: the difference to the same without, paired by seed; NaN without quotas.
     """
     sizes = class_counts(sweeps["full"]).iloc[0].rename(lambda name: name.removeprefix("kept_"))
     rows = []

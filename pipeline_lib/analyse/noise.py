@@ -51,7 +51,8 @@ def detect(scores: dict[str, np.ndarray], wrong: np.ndarray, study_seed: int) ->
     if wrong.all() or not wrong.any():
         raise PipelineError(
             f"noise detection: {wrong.sum()} of {len(wrong)} labels are wrong, so there is nothing to tell apart. Choose a data "
-            "set whose labels are partly wrong (`flip_labels` between 0 and 1)"
+            "set whose labels are partly wrong (`flip_labels` between 0 and 1); of an .npz whose labels are all right, set "
+            "`true_labels: false`"
         )
     rankings = [_Ranking.of(score, wrong) for score in scores.values()]
 

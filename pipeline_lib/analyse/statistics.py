@@ -81,7 +81,7 @@ def simultaneous_differences(pairs: Mapping[str, tuple[pd.Series, pd.Series]]) -
     scatter alike. What one seed does to all of them, their common baseline above all, is no new evidence with every metric:
     with r the correlation between metrics over seeds, the degrees of freedom are metrics x (runs - 1) / (1 + (metrics - 1) r^2)
     (Satterthwaite). In simulations of 3, 6 and 13 metrics whose baseline scatters as much as they do, or three times as much, or
-    not at all, all intervals held at once in 94.6% of the cases or more with three seeds and more, and in 91% with two.
+    not at all, all intervals held at once in 94.6% of the cases or more with three seeds and more, and in 90% with two.
 
     Args:
         pairs: metric -> two columns of numbers by training seed, to be subtracted.

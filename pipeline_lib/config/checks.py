@@ -165,7 +165,7 @@ def _check_relabel(study: "Study", name: str) -> None:
         key = f"{where}.experiments.label_noise.kinds.{number}"
         _known(kind, study.datasets, key, "data set")
         if name not in study.bases_of(kind) or not study.knows_wrong_labels(kind):
-            raise ValueError(f"{key}: {kind} should have `base: {name}` and `flip_labels:`")
+            raise ValueError(f"{key}: {kind} should have `base: {name}` and known wrong labels (`flip_labels:`)")
         if study.datasets[kind].recipes.threshold is None:
             raise ValueError(f"{key}: {kind} should name a recipe under `recipes.threshold`")
         first = experiments.label_noise.kinds[0]

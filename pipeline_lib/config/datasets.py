@@ -47,7 +47,7 @@ class Cifar(DatasetSection):
 
 
 class Npz(DatasetSection):
-    """An .npz with train_images (N,H,W,C) uint8, train_labels (N,), test_images, test_labels, class_names."""
+    """An .npz with train_images (N,H,W,C) uint8, train_labels (N,), test_images, test_labels, class_names and true_labels (N,)."""
 
     source: Literal["npz"]
     npz: File

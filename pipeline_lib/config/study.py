@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.config import checks
 from pipeline_lib.config.cluster import Cluster
-from pipeline_lib.config.datasets import Dataset, Derived, Npz
+from pipeline_lib.config.datasets import Dataset, Derived
 from pipeline_lib.config.experiments import BEYOND, ENSEMBLE_EXPERIMENTS, SWEPT, VARIED, Experiments, LabelNoise
 from pipeline_lib.config.labels import Threshold
 from pipeline_lib.config.recipes import Constant, Ensemble, Recipe, Steps, Swav
@@ -92,10 +92,7 @@ class Study(Section):
     def knows_wrong_labels(self, name: str) -> bool:
         """Whether a data set, or one that it comes from, brings its true labels along or made labels wrong on purpose."""
         sections = [self.datasets[each] for each in (name, *self.bases_of(name)) if each in self.datasets]
-        return any(
-            section.true_labels if isinstance(section, Npz) else isinstance(section, Derived) and section.flip_labels is not None
-            for section in sections
-        )
+        return any(getattr(each, "true_labels", False) or getattr(each, "flip_labels", None) is not None for each in sections)
 
     def wrong_labels_of(self, dataset: str) -> str | None:
         """Return the data set whose wrong labels are known and whose scores are tested on them: the twin, or itself; or None."""

@@ -63,8 +63,8 @@ def check(dataset: Dataset, where: str) -> Dataset:
         where: file or folder it came from, for the messages.
 
     Raises:
-        PipelineError: wrong shapes or types, labels outside the classes, one class only, a class without training images, a
-            drawn test set that is none.
+        PipelineError: wrong shapes or types, labels outside the classes, one class only, a class without training images, true
+            labels or an imbalanced test set that are none.
     """
     for split in ("train", "test"):
         images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
@@ -100,9 +100,11 @@ def check(dataset: Dataset, where: str) -> Dataset:
         raise PipelineError(f"{where}: no training image of class {one_of(dataset.class_names[c] for c in empty)}")
     drawn = dataset.test_drawn
     if drawn is not None and not np.array_equal(drawn, np.intersect1d(drawn, np.arange(len(dataset.test_labels)))):
-        raise PipelineError(f"{where}: the drawn test set must be sorted positions of the {len(dataset.test_labels)} test images")
+        raise PipelineError(
+            f"{where}: the imbalanced test set must be sorted positions of the {len(dataset.test_labels)} test images"
+        )
     if drawn is not None and len(drawn) == 0:
-        raise PipelineError(f"{where}: the drawn test set is empty")
+        raise PipelineError(f"{where}: the imbalanced test set is empty")
     return dataset
 
 
@@ -166,7 +168,7 @@ def read_labels(path: str | Path, split: str = "train") -> tuple[np.ndarray, lis
 
 
 def read_corruption(path: str | Path) -> tuple[np.ndarray, str]:
-    """Return ((N,) bool whether the label is wrong, fingerprint) of a data set whose labels were corrupted.
+    """Return ((N,) bool whether the label is wrong, fingerprint) of a data set whose true labels are known.
 
     Raises:
         PipelineError: the file is missing, damaged or not a data set, or its true labels are not known.

@@ -89,10 +89,9 @@ def _only_classes(base: Dataset, names: list[str], key: str) -> Dataset:
     if true_labels is not None and (true_labels == GONE).any():
         raise PipelineError(
             f"{key}: {np.sum(true_labels == GONE)} labels of the base are known to be wrong, and right would be a class that is "
-            "left out. Let the base be a data set without `flip_labels`, and give it here"
+            "left out. Let the base be a data set whose labels are right, or keep these classes"
         )
     tested = numbers[base.test_labels] != GONE
-    ids = None if base.test_source_id is None else [base.test_source_id[i] for i in np.flatnonzero(tested)]
     return replace(
         base,
         train_labels=numbers[base.train_labels],
@@ -101,7 +100,7 @@ def _only_classes(base: Dataset, names: list[str], key: str) -> Dataset:
         test_labels=numbers[base.test_labels[tested]],
         class_names=names,
         test_drawn=None,
-        test_source_id=ids,
+        test_source_id=[base.test_source_id[i] for i in np.flatnonzero(tested)],
     )
 
 

@@ -33,7 +33,7 @@ def kept(imbalance: dict, available: dict[str, int], key: str) -> dict[str, int]
 
 
 def of_test_set(imbalance: dict, trained: dict[str, int], available: dict[str, int], key: str) -> dict[str, int] | None:
-    """Return how many test images of each class make the drawn test set; None if there is to be none.
+    """Return how many test images of each class make the imbalanced test set; None if there is to be none.
 
     Args:
         imbalance: `test`: "proportional" (as many as possible, in the proportions of the training examples), "none", or

@@ -31,14 +31,15 @@ def draw(table: pd.DataFrame, images: np.ndarray, dataset: str, tested: bool = F
         show(axes, images[example.index])
         label, suggested = short(example.label, LONGEST), short(example.suggested_label, LONGEST)
         words = f"{ending(str(example.file), FILE)}\nlabel {label}\nseems {suggested}\n{_times(example.lead)}× as probable"
-        axes.set_title(words, fontsize=8, **doubts(example.likely_mislabelled, agrees=False))
+        axes.set_title(words, fontsize=8, **doubts(example.likely_mislabelled, agrees=example.belief == example.label))
     if table.empty:
         grid[0, 0].text(0, 0.5, "none: every label is the ensemble's most probable class", transform=grid[0, 0].transAxes)
     figure.suptitle(f"{dataset}: the {'test ' if tested else ''}labels to look at first", x=0.01, ha="left")
     figure.supxlabel(
         "above an image: the end of its file's name (row by row as in the table), the label as given, the class that leads, and "
         "how many times as probable as the label it is (mean over seeds and epochs)\n"
-        f"{COLOURS}\nlikely mislabelled: at least {LEAD} times as probable, {_counted(table, images)}",
+        f"{COLOURS}; grey: in the end the label is believed\n"
+        f"likely mislabelled: at least {LEAD} times as probable, {_counted(table, images)}",
         fontsize=9,
         color="#555555",
     )

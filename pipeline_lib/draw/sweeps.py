@@ -104,7 +104,7 @@ def upper_part(panel: Panel) -> list[Panel]:
     means = 100 * panel.table.loc[panel.table["point"].notna(), "accuracy_mean"]
     if means.max() - means.median() >= CROWDED * np.ptp(means):
         return []
-    lowest = np.floor(means.quantile(BELOW))
+    lowest = np.floor(min(means.quantile(BELOW), means.max() - 1))  # a percentage point at least
     return [replace(panel, title=f"enlarged: test accuracy above {lowest:.0f}%", enlarged=True, lowest=lowest)]
 
 

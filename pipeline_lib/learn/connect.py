@@ -1,8 +1,8 @@
-"""Linear mode connectivity: two networks that part at some epoch of a training, and the straight line between their ends.
+"""Linear mode connectivity: two networks that branch at some epoch of a training, and the straight line between their ends.
 
 A parent is trained and leaves its state at the epochs asked for. From each, two children go on to the end of training with
 orders and augmentation of their own. If the loss along the straight line between the children's weights does not rise above
-the chord between their losses, they lie in one basin: the training was bound for it when they parted.
+the chord between their losses, they lie in one basin: the training was bound for it when they branched.
 
 Along the line the running statistics of batch normalisation are computed anew: those of the ends belong to other activations,
 and with them (averaged or not) a network between two good ones looks bad although its weights are not.
@@ -103,7 +103,7 @@ def connect(
     points: int,
     checkpoint: Checkpoint | None = None,
 ) -> Lines:
-    """Let two children part from one parent at each of the given epochs, and look along the line between them.
+    """Let two children branch from one parent at each of the given epochs, and look along the line between them.
 
     Args:
         data: the data set on its device.
@@ -134,7 +134,7 @@ def connect(
         lines.line_flops += points * (len(statistics) + sum(map(len, groups))) * ends[0].forward_flops
         lines.speed += _since(ends, epochs[place] / recipe.epochs) + Speed(evaluation_seconds=time.perf_counter() - looking)
         lines.seconds = earlier + time.perf_counter() - begin
-        log.info("parted after epoch %d: loss of each group along the line\n%s", start[0], lines.loss[place].T.round(4))
+        log.info("branched after epoch %d: loss of each group along the line\n%s", start[0], lines.loss[place].T.round(4))
         if checkpoint:
             checkpoint.after(place + 1)
     return lines

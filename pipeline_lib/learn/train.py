@@ -205,7 +205,7 @@ class Tested(NamedTuple):
         accuracy: share of all test images.
         class_accuracy: share of those of each class; None for a class without test images.
         confusion: (C, C) counts, true classes in rows.
-        drawn: the same of the drawn test set; None where the data set has none.
+        drawn: the same of the imbalanced test set; None where the data set has none.
     """
 
     accuracy: float

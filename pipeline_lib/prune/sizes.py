@@ -63,6 +63,21 @@ def pruned(settings: dict) -> list[float]:
     return settings["shares"] if "shares" in settings else [settings["share"]]
 
 
+def difficulties(begin: str, end: str) -> tuple[Fraction, Fraction]:
+    """Return the shares (0..1) of two percentages of the order of difficulty, from the easiest (0) to the hardest (100).
+
+    Raises:
+        PipelineError: they are no range.
+    """
+    first, last = (Fraction(percent) / 100 for percent in (begin, end))
+    if not 0 <= first < last <= 1:
+        raise PipelineError(
+            f"examples from {begin} to {end}%: a range of difficulty begins below its end and lies between 0 (the easiest) and 100 "
+            "(the hardest)"
+        )
+    return first, last
+
+
 def held_out_of(examples: int, share: float) -> int:
     """Return how many examples of a class are held out: that share, but one at least stays on either side."""
     return min(max(1, round(share * examples)), examples - 1)

@@ -33,13 +33,8 @@ def subset(
         "random" the place in its order (0..1).
 
     Raises:
-        PipelineError: the range is empty or none, or all scores are the same.
+        PipelineError: the range holds no example, or all scores are the same.
     """
-    if not 0 <= begin < end <= 1:
-        raise PipelineError(
-            f"examples from {100 * float(begin):g} to {100 * float(end):g}%: a range of difficulty begins below its end and lies "
-            "between 0 (the easiest) and 100 (the hardest)"
-        )
     if score.min() == score.max():
         raise PipelineError(f"{metric} is {score[0]:g} for every example: there is no order to choose by. Choose by another metric")
     order = order_of(metric, score, len(score), study_seed, 0)

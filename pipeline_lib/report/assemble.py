@@ -76,7 +76,7 @@ def meta(study: Study) -> Meta:
         ("metrics", f"{len(study.metrics)}"),
     ]
     if facts.wrong is not None:
-        known.append(("labels made wrong", f"{facts.wrong.sum():,}"))
+        known.append(("labels known to be wrong", f"{facts.wrong.sum():,}"))
     return Meta(study.dataset, known)
 
 
@@ -137,11 +137,11 @@ def _per_class(facts: DataFacts) -> Table:
     if facts.drawn is not None:
         words += f"A second test set, as unequal as the training examples, is drawn from the test images: {len(facts.drawn):,}. "
     if facts.wrong is None:
-        words += "No label was changed on purpose."
+        words += "Which labels are wrong is not known."
     else:
         words += (
-            f"{facts.wrong.sum():,} training labels ({facts.wrong.mean():.1%}) were moved to another class on purpose, drawn with "
-            f"seed {facts.seed}; the true ones are kept. Test labels are untouched."
+            f"{facts.wrong.sum():,} training labels ({facts.wrong.mean():.1%}) are known to be wrong: they differ from the true "
+            "ones, which are kept beside them. Test labels are as given."
         )
     return Table("Examples per class", table, len(table), "", words, opened=len(table) <= UNFOLDED)
 

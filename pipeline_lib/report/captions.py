@@ -230,7 +230,7 @@ CAPTIONS = {
     "noise_detection": Caption(
         "noise",
         "How well do the metrics find wrong labels?",
-        "It is known which labels were moved, so the scores can be tested as detectors: does a wrong label score higher than a "
+        "It is known which labels are wrong, so the scores can be tested as detectors: does a wrong label score higher than a "
         "right one? AUROC is the chance that it does (0.5 is guessing); average precision is the share of wrong labels "
         "among the hardest, averaged over all wrong labels; precision at 1, 5 and 10% is that share among the hardest 1, 5 "
         "and 10%; missed is the share of wrong labels that are not among as many of the hardest examples as there are wrong "
@@ -257,7 +257,7 @@ TABLES = {
         "convolutions and matrix products over the same time; share_of_peak: of the matrix product that each job measured "
         "beside its training on the same device (small networks are far below it: there the time goes into calls, not "
         "arithmetic). Data to files: shares of the whole time. A training that several experiments share is counted for the "
-        "first of them; networks that part (connectivity) from where they do; attacks on networks are no training.",
+        "first of them; networks that branch (connectivity) from where they do; attacks on networks are no training.",
     ),
     "claims": Heading(
         "claims",

@@ -30,7 +30,7 @@ CAPTIONS = {
         "noise",
         "Training without the doubted labels",
         "Networks are trained on all data, without the labels that a rule doubts, and without as many examples chosen at random; "
-        "where it is known which labels are wrong, also without exactly these. The test labels are right.",
+        "where it is known which labels are wrong, also without exactly these. The test labels are as given.",
         "Rows: who doubts. Across: test accuracy after the last epoch.",
         behind.trainings,
     ),

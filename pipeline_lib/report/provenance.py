@@ -30,11 +30,10 @@ class DataFacts:
     Attributes:
         class_names: C names.
         labels, test_labels: (N,) and (M,) integer classes.
-        true_labels: (N,) before labels were corrupted, or None where none were.
+        true_labels: (N,) what the labels should be, or None where that is not known.
         shape: (channels, height, width) of an image.
         fingerprint, note: as in the file.
-        seed: of the split and of any corruption.
-        drawn: (D,) integer classes of the drawn test set, or None where there is none.
+        drawn: (D,) integer classes of the imbalanced test set, or None where there is none.
     """
 
     class_names: list[str]
@@ -44,7 +43,6 @@ class DataFacts:
     shape: tuple[int, ...]
     fingerprint: str
     note: str
-    seed: int
     drawn: np.ndarray | None = None
 
     @property
@@ -53,7 +51,7 @@ class DataFacts:
         return None if self.true_labels is None else self.labels != self.true_labels
 
     def per_class(self) -> pd.DataFrame:
-        """Return one row per class: training and test examples and, where there are such, the drawn test set and wrong labels."""
+        """Return one row per class: training and test examples and, where known, the imbalanced test set and wrong labels."""
         classes = len(self.class_names)
         table = pd.DataFrame(
             {
@@ -85,7 +83,6 @@ def read_data(path: str | Path) -> DataFacts:
             shape=tuple(file["train/images"].shape[1:]),
             fingerprint=str(file.attrs["fingerprint"]),
             note=str(file.attrs.get("note", "")),
-            seed=int(file.attrs.get("seed", 0)),
             drawn=file["test/labels"][:][file["test/drawn"][:]] if "test/drawn" in file else None,
         )
 

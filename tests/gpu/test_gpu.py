@@ -200,6 +200,8 @@ def test_records_are_as_long_and_as_exact_as_on_a_cpu(gpu, stripes):
     assert np.array_equal(recorded.arrays["prediction"][-1], recorded.arrays["logits"][-1].argmax(axis=1))
     assert all(np.isfinite(array).all() for array in recorded.arrays.values())
     assert recorded.curves["test_accuracy"][-1] > 0.9
+    right = recorded.arrays["test_logits"].argmax(axis=2) == stripes.test_labels
+    assert recorded.curves["test_accuracy"] == pytest.approx(right.mean(axis=1), abs=0.01)  # halves make ties
 
 
 def test_gradients_and_kernels_are_the_cpus(gpu, stripes):

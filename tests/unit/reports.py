@@ -107,7 +107,7 @@ def ranking() -> pd.DataFrame:
 
 
 def facts(true_labels: np.ndarray | None = TRUE) -> DataFacts:
-    return DataFacts(CLASSES, LABELS, np.array([0, 1, 2]), true_labels, (3, 8, 9), "fedcba9876543210", "made up", 7)
+    return DataFacts(CLASSES, LABELS, np.array([0, 1, 2]), true_labels, (3, 8, 9), "fedcba9876543210", "made up")
 
 
 def study(**changes) -> Study:

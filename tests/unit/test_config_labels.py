@@ -102,7 +102,9 @@ def test_kinds_of_wrong_labels_must_be_of_this_data_set_and_have_a_cut_off():
     key = "datasets.digits.experiments.label_noise.kinds"
     assert parse_study(study(kinds=["noisy"])).experiments_of("digits").label_noise.kinds == ["noisy"]
     assert complaints(study(kinds=["mnist"])) == [f"{key}.0: there is no data set 'mnist'; accepted: digits, noisy, photos, local"]
-    assert complaints(study(kinds=["noisy", "local"])) == [f"{key}.1: local should have `base: digits` and `flip_labels:`"]
+    assert complaints(study(kinds=["noisy", "local"])) == [
+        f"{key}.1: local should have `base: digits` and known wrong labels (`flip_labels:`)"
+    ]
     without = study(threshold=None, kinds=["noisy"])
     assert complaints(without) == [f"{key}.0: noisy should name a recipe under `recipes.threshold`"]
     other = study(kinds=["noisy", "noisier"])

@@ -70,6 +70,7 @@ def test_a_test_folder_is_used_whole(folder, tmp_path):
     data = read(folder, test=str(tmp_path / "test"))
     assert (len(data.train_labels), data.test_labels.tolist()) == (12, [0, 1])
     assert (data.test_images[:, 2] == 255).all()
+    assert data.test_source_id == ["cat/x.png", "dog/x.png"]
 
 
 def test_a_test_folder_with_other_classes_is_refused(folder, tmp_path):

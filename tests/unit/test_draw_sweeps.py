@@ -197,12 +197,12 @@ def test_the_note_says_which_baselines_have_their_bars_at_the_right():
     assert "random: dashed; all data: dotted, its bar at the right" in draw(with_full(pruned()), "prune_easiest").get_supxlabel()
 
 
-def crowded():
+def crowded(highest=0.98):
     """Three metrics that lose nothing until half is pruned, and collapse at the end."""
     shares = (0.1, 0.2, 0.3, 0.4, 0.5, 0.9)
     rows = [
         row(metric, share, 1 - share, 0.7 if share == 0.9 else best)
-        for metric, best in (("el2n", 0.98), ("km", 0.975), ("random", 0.97))
+        for metric, best in (("el2n", highest), ("km", highest - 0.005), ("random", highest - 0.01))
         for share in shares
     ]
     return with_full(pd.DataFrame(rows, columns=COLUMNS))
@@ -215,6 +215,15 @@ def test_a_lone_panel_crowded_at_its_upper_edge_is_drawn_once_more_enlarged():
     assert whole.get_ylim()[0] < 70
     assert list(lines(upper)) == list(lines(whole))
     assert lines(upper)["el2n"].get_ydata() == pytest.approx(lines(whole)["el2n"].get_ydata())
+
+
+def test_where_all_is_right_the_enlarged_part_is_a_point_high():
+    table = crowded(1.0)
+    table.loc[table["accuracy_mean"] > 0.9, "accuracy_mean"] = 1.0
+    _, upper = draw(table, "prune_easiest").axes
+    assert upper.get_title(loc="left") == "enlarged: test accuracy above 99%"
+    assert upper.get_ylim()[0] == 99
+    assert upper.get_ylim()[1] > 100
 
 
 def test_panels_beside_one_another_are_not_enlarged():

@@ -80,6 +80,7 @@ def test_the_counts_are_what_is_drawn_and_classes_are_numbered_anew(derive):
     assert np.bincount(data.train_labels).tolist() == [7, 3, 20]
     assert np.bincount(data.test_labels).tolist() == [20, 10, 10], "all test images of the classes that stay"
     assert np.bincount(data.test_labels[data.test_drawn]).tolist() == [2, 1, 4]
+    assert data.test_source_id == [f"test/{position}" for position in data.test_images[:, 0, 0, 0]]
     positions = data.train_images[:, 0, 0, 0].tolist()  # an image shows its position in the base
     assert positions == sorted(positions)
     assert data.source_id == [f"train/{position}" for position in positions]
@@ -118,9 +119,9 @@ def test_the_drawn_test_set_is_part_of_what_the_data_set_is(derive, tmp_path):
 
 @pytest.mark.parametrize("drawn", [[3, 1], [1, 1], [-1, 2], [49, 50]])
 def test_positions_that_are_none_are_refused(drawn):
-    with pytest.raises(PipelineError, match="here: the drawn test set must be sorted positions of the 50 test images"):
+    with pytest.raises(PipelineError, match="here: the imbalanced test set must be sorted positions of the 50 test images"):
         canonical.check(replace(BASE, test_drawn=np.array(drawn)), "here")
-    with pytest.raises(PipelineError, match="here: the drawn test set is empty"):
+    with pytest.raises(PipelineError, match="here: the imbalanced test set is empty"):
         canonical.check(replace(BASE, test_drawn=np.array([], dtype=np.int64)), "here")
 
 

@@ -8,6 +8,7 @@ import pytest
 from pipeline_lib.config import Recipe, plain
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.prune import sizes
 from pipeline_lib.prune.plan import plan
 from pipeline_lib.prune.subset import COLUMNS, subset
 from tests.unit.studies import experiment_section
@@ -56,15 +57,16 @@ def test_a_random_part_has_the_places_of_its_own_order():
     assert sorted(table["score"]) == pytest.approx(np.arange(80) / 100)
 
 
-def test_ranges_that_touch_divide_the_data():
+def test_ranges_that_touch_divide_data_of_a_round_number():
     parts = [listed(begin, end)["index"] for begin, end in ((0, 33), (33, 50), (50, 100))]
     assert sorted(np.concatenate(parts)) == list(range(100))
 
 
-@pytest.mark.parametrize(("begin", "end"), [(40, 40), (60, 40), (50, 101)])
+@pytest.mark.parametrize(("begin", "end"), [("40", "40"), ("60", "40"), ("50", "100.5")])
 def test_what_is_no_range_is_refused(begin, end):
     with pytest.raises(PipelineError, match=f"examples from {begin} to {end}%: a range of difficulty begins below its end"):
-        listed(begin, end)
+        sizes.difficulties(begin, end)
+    assert sizes.difficulties("0", "62.5") == (0, Fraction(5, 8))
 
 
 def test_there_is_no_order_in_a_constant_score():

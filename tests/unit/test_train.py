@@ -397,7 +397,7 @@ def test_accuracy_overall_and_of_each_class(stripes):
     assert tested.drawn is None
     drawn = Dataset(**(vars(three) | {"test_drawn": np.array([0, 1, 2])}))
     tested = accuracies(Always(), Data(drawn, recipe(), CPU), recipe())
-    assert tested.confusion.sum() == zeros + ones, "the drawn test set comes on top"
+    assert tested.confusion.sum() == zeros + ones, "the imbalanced test set comes on top"
     counts = np.bincount(stripes.test_labels[:3], minlength=3)
     assert tested.drawn.tolist() == [[counts[0], 0, 0], [counts[1], 0, 0], [0, 0, 0]]
 

@@ -22,7 +22,7 @@ MESSAGES = {  # what Snakemake prints of a job -> the job's short name here; the
     r"Train SwAV on digits, .*": "train_swav",
     r"Cluster the (\w+) features of digits .* k = (\w+)": r"cluster \1 \2",
     r"Score digits by (\w+)": r"score \1",
-    r"Train the parting networks of pair (\d+) on digits and .*": r"train_connectivity \1",
+    r"Train the branching networks of pair (\d+) on digits and .*": r"train_connectivity \1",
     r"Train seed (\d+) of the tangent kernels on digits and .*": r"train_kernels \1",
     r"Train for sliding_window of digits by (\w+) .*": r"sweep \1",
     r"Train for (?!sliding_window)(\w+) of digits by (\w+) .*": r"sweep \1 \2",

@@ -10,6 +10,7 @@ import pytest
 from tests.workflow.conftest import ROOT
 
 REPORT = "results/digits/report.html"
+NAMES = ("el2n", "forget", "forget_raw", "km", "random", "std", "aum", "margin")
 FIGURES = (
     *("sliding_window", "prune_easiest", "prune_hardest", "prune_fixed", "prune_stratified", "clusters", "curriculum"),
     *("area", "cost", "label_noise", "noise_detection", "reliability", "distributions", "data_map", "tsne", "elbow"),
@@ -48,11 +49,26 @@ def test_every_file_and_array_is_described(reported):
     tables = [str(path.relative_to(results).with_suffix("")) for path in results.glob("*.csv")]
     assert len(tables) > 30
     assert [name for name in tables if f"`{name}" not in described and "correlation_" not in name] == []
+    own = {*table(reported, "ranking").columns, *NAMES}  # those of metrics and classes
+    for name in tables:
+        columns = {re.sub("_(mean|low|high|[0-9]+)$", "", column) for column in table(reported, name).columns} - own
+        assert [column for column in columns if not re.search(rf"`(\w+_)?{column}(_|`)", described)] == [], name
     files = [reported.folder / "data/digits/dataset.h5", *(results / "dynamics").glob("*.h5"), *(results / "scores").glob("*.h5")]
     files += [path for folder in ("features", "clusters", "threshold") for path in (results / folder).glob("*.h5")]
     assert len(files) > 8
     names = {name for path in files for name in arrays_of(path)}
     assert sorted(name for name in names if f"`{name}`" not in described and not name.endswith(("_loss", "_accuracy"))) == []
+
+
+def test_the_list_of_test_labels_is_of_the_test_images(reported):
+    with h5py.File(reported.folder / "data/digits/dataset.h5") as file:
+        labels, ids = file["test/labels"][:], file["test/source_id"].asstr()[:]
+    assert len(table(reported, "belief_test")) == len(labels) == 359
+    listed = table(reported, "suspicious_test")
+    assert len(listed) > 0
+    assert listed["file"].tolist() == [ids[index] for index in listed["index"]]
+    assert listed["label"].tolist() == [labels[index] for index in listed["index"]], "classes are called by their digit"
+    assert (listed["suggested_label"] != listed["label"]).all()
 
 
 def arrays_of(path):
@@ -150,6 +166,7 @@ def test_noise_without_a_twin_says_what_to_add(reported):
         ({"experiments.clusters.k": [5, 2000]}, "clusters.png", "km_prototypes_2000 of digits: 2000 clusters asked for, but"),
         ({"ensemble.seeds": 1, "metrics.std": {}}, "scores/std.h5", "metrics.std: needs at least 2 ensemble seeds, digits has 1"),
         ({"experiments.prune_easiest.shares": [0.1, 0.3]}, "area.png", "the area needs 0.2, 0.4, 0.5, 0.6, 0.7 as well"),
+        ({}, "subsets/el2n_60-40.csv", "examples from 60 to 40%: a range of difficulty begins below its end"),
         ({"datasets.digits.swav": None}, "scores/km.h5", "datasets.digits.swav names no section, but km"),
     ],
 )

@@ -8,7 +8,7 @@ QUESTIONS = {
     "clusters": "does the number of clusters matter for km? Accuracy without the easiest examples",
     "prune_fixed": "test accuracy from epoch to epoch, without the easiest {share:.0%} of the examples",
     "curriculum": "test accuracy from epoch to epoch, when the easiest or the hardest examples come first",
-    "label_noise": "windows of the data with right labels, and with {share:.0%} of the labels wrong",
+    "label_noise": "windows of the data with right labels, and with {share:.0%} of the labels made wrong",
 }
 
 
@@ -112,7 +112,7 @@ rule draw_label_noise:
         sides=lambda w: [
             beside(w.dataset, "sliding_window", "labels as they are"),
             beside(
-                w.dataset, "sliding_window", f"{wrong_share(w.dataset):.0%} of the labels wrong", noisy_twin(w.dataset)
+                w.dataset, "sliding_window", f"{wrong_share(w.dataset):.0%} of the labels made wrong", noisy_twin(w.dataset)
             ),
         ],
         column="labels",

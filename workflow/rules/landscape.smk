@@ -102,7 +102,7 @@ rule train_connectivity:
         origin=lambda w: connectivity_step(w.dataset, w.pair).origin,
         origins=lambda w, input: origins_of(input),
     message:
-        "Train the parting networks of pair {wildcards.pair} on {wildcards.dataset} and look along the lines between them"
+        "Train the branching networks of pair {wildcards.pair} on {wildcards.dataset} and look along the lines between them"
     script:
         "../scripts/train_connectivity.py"
 

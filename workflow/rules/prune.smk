@@ -32,11 +32,18 @@ rule sweep:
         "../scripts/sweep.py"
 
 
+def subset_score(wildcards):
+    """What a part of the data goes by; a range that is none is refused before any job."""
+    with refused_in_words():
+        sizes.difficulties(wildcards.begin, wildcards.end)
+    return f"results/{wildcards.dataset}/scores/{wildcards.metric}.h5"
+
+
 # What a study is made for: the part of the training set to use, {begin} to {end} percent in the order of difficulty
 rule list_subset:
     input:
         dataset="data/{dataset}/dataset.h5",
-        score="results/{dataset}/scores/{metric}.h5",
+        score=subset_score,
     output:
         "results/{dataset}/subsets/{metric}_{begin}-{end}{balanced}.csv",
     log:

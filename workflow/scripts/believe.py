@@ -21,4 +21,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log, ExitStack() as stac
     tested, _, _ = read_labels(snakemake.input.dataset, "test")
     unseen = beliefs_of(ensemble.of_test_images(tested))
     storage.write_csv(snakemake.output.test, unseen, origin=snakemake.params.origin)
-    log.info("of the test images, which no network has seen, %d of %d", unseen["likely_mislabelled"].sum(), len(unseen))
+    log.info(
+        "of the test images, which no network has seen, %d of %d labels are doubted as clearly: wrong ones, and hard images",
+        *(unseen["likely_mislabelled"].sum(), len(unseen)),
+    )

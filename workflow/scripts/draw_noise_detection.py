@@ -1,4 +1,4 @@
-"""Measure how well every metric finds the labels that were corrupted, and draw it."""
+"""Measure how well every metric finds the labels that are known to be wrong, and draw it."""
 
 from pipeline_lib import scores, storage
 from pipeline_lib.analyse.noise import detect

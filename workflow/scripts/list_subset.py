@@ -1,17 +1,16 @@
 """List the examples of a range of difficulty, to train on elsewhere."""
 
-from fractions import Fraction
-
 from pipeline_lib import scores, storage
 from pipeline_lib.data.dataset import read
 from pipeline_lib.job import job
+from pipeline_lib.prune import sizes
 from pipeline_lib.prune.subset import subset
 
 with job(snakemake.log[0], snakemake.params.origins) as log:
     wildcards = snakemake.wildcards
     dataset, fingerprint = read(snakemake.input.dataset)
     score = scores.read(snakemake.input.score, fingerprint, len(dataset.train_labels))
-    begin, end = (Fraction(percent) / 100 for percent in (wildcards.begin, wildcards.end))
+    begin, end = sizes.difficulties(wildcards.begin, wildcards.end)
     table = subset(dataset, wildcards.metric, score, begin, end, bool(wildcards.balanced), snakemake.params.study_seed)
     storage.write_csv(snakemake.output[0], table)
     kept = table["label"].value_counts().reindex(dataset.class_names, fill_value=0)
