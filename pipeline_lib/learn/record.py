@@ -167,7 +167,7 @@ class _Recorder:
     def _follow(self, epoch: int, model: torch.nn.Module, clean: torch.Tensor) -> None:
         """Add a point to the curves and say how far the training is."""
         test = predict(model, self._data.test, self._recipe)
-        _keep(test, self.test_logits[epoch])
+        _keep(test, self.test_logits[epoch])  # a GPU has copied them when the accuracy below is known
         for split, logits, labels in (("train", clean, self._data.train_labels), ("test", test, self._data.test_labels)):
             self.curves[f"{split}_loss"][epoch], self.curves[f"{split}_accuracy"][epoch] = loss_and_accuracy(logits, labels)
         train_accuracy, test_accuracy = (self.curves[f"{split}_accuracy"][epoch] for split in ("train", "test"))
