@@ -85,6 +85,7 @@ def test_hooks_see_what_the_layer_puts_out_before_relu():
     assert seen[0] < 0
 
 
+@pytest.mark.long
 def test_the_kernels_compute_what_pytorch_does():
     pytest.importorskip("triton", reason="Triton comes with PyTorch's builds for a GPU")
     # in a process of its own: whether Triton interprets or compiles is settled when it is imported

@@ -10,7 +10,6 @@ import pytest
 from tests.workflow.conftest import ROOT
 
 REPORT = "results/digits/report.html"
-NAMES = ("el2n", "forget", "forget_raw", "km", "random", "std", "aum", "margin")
 FIGURES = (
     *("sliding_window", "prune_easiest", "prune_hardest", "prune_fixed", "prune_stratified", "clusters", "curriculum"),
     *("area", "cost", "label_noise", "noise_detection", "reliability", "distributions", "data_map", "tsne", "elbow"),
@@ -49,10 +48,6 @@ def test_every_file_and_array_is_described(reported):
     tables = [str(path.relative_to(results).with_suffix("")) for path in results.glob("*.csv")]
     assert len(tables) > 30
     assert [name for name in tables if f"`{name}" not in described and "correlation_" not in name] == []
-    own = {*table(reported, "ranking").columns, *NAMES}  # those of metrics and classes
-    for name in tables:
-        columns = {re.sub("_(mean|low|high|[0-9]+)$", "", column) for column in table(reported, name).columns} - own
-        assert [column for column in columns if not re.search(rf"`(\w+_)?{column}(_|`)", described)] == [], name
     files = [reported.folder / "data/digits/dataset.h5", *(results / "dynamics").glob("*.h5"), *(results / "scores").glob("*.h5")]
     files += [path for folder in ("features", "clusters", "threshold") for path in (results / folder).glob("*.h5")]
     assert len(files) > 8

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pandas as pd
+import pytest
 
 from tests.workflow import killing
 from tests.workflow.conftest import SLIDING_WINDOW
@@ -16,6 +17,7 @@ from tests.workflow.conftest import SLIDING_WINDOW
 TABLE = "results/digits/sliding_window.csv"
 
 
+@pytest.mark.long
 def test_a_study_that_is_killed_again_and_again(tmp_path):
     found = killing.run(trials=3, seed=4, work=tmp_path)
     assert found["violations"] == []

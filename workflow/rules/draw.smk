@@ -112,7 +112,10 @@ rule draw_label_noise:
         sides=lambda w: [
             beside(w.dataset, "sliding_window", "labels as they are"),
             beside(
-                w.dataset, "sliding_window", f"{wrong_share(w.dataset):.0%} of the labels made wrong", noisy_twin(w.dataset)
+                w.dataset,
+                "sliding_window",
+                f"{wrong_share(w.dataset):.0%} of the labels made wrong",
+                noisy_twin(w.dataset),
             ),
         ],
         column="labels",
