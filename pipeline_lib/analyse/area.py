@@ -13,7 +13,7 @@ from scipy.integrate import simpson
 
 from pipeline_lib.analyse.shares import AREA_SHARES as SHARES
 from pipeline_lib.analyse.statistics import DECIMALS, mean_interval, paired_difference, values_at
-from pipeline_lib.analyse.sweeps import BASELINES, VARIANT
+from pipeline_lib.analyse.sweeps import BALANCING, BASELINES, VARIANT
 from pipeline_lib.errors import PipelineError, one_of
 
 COLUMNS = (
@@ -98,7 +98,7 @@ def sentence(table: pd.DataFrame) -> str:
 
 def rule_in_words(balanced: bool, budget: str) -> str:
     """Say what sets one variant of a pruning rule apart from the others."""
-    return f"{'the same share of every class' if balanced else 'no class balancing'}, as many {budget} as on all data"
+    return f"{BALANCING[balanced]}, as many {budget} as on all data"
 
 
 def _counted(verdict: str, metrics: int) -> str:

@@ -10,6 +10,7 @@ from pipeline_lib import storage
 from pipeline_lib.analyse.statistics import NO_INTERVAL, paired_difference, share_interval
 
 VARIANT = ["balanced", "budget"]  # an experiment may be run in several
+BALANCING = {True: "the same share of every class", False: "no class balancing"}  # `balanced` in words
 COLUMNS = (
     *("metric", *VARIANT, "point", "kept_share", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"),
     *("gain_mean", "gain_low", "gain_high", "classes_missing", "kept_min", "kept_max"),

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from pipeline_lib.analyse.sweeps import BALANCING
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
@@ -123,7 +124,7 @@ def panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     split = {}
     for (balanced, budget), rows in own.groupby(["balanced", "budget"], sort=True):
         random = table[(table["metric"] == "random") & (table["balanced"] == balanced) & (table["budget"] == budget)]
-        words = ["the same share of every class" if balanced else "no class balancing"] * (own["balanced"].nunique() > 1)
+        words = [BALANCING[balanced]] * (own["balanced"].nunique() > 1)
         words += [f"as many {budget} as on all data"] * (own["budget"].nunique() > 1)
         several = rows["point"].nunique() > 1
         for point, there in rows.groupby("point", sort=True):

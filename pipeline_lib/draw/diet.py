@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline_lib.analyse.sweeps import BALANCING
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
@@ -23,7 +24,7 @@ def variants(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     for (point, balanced, budget), rows in trained.groupby(["point", "balanced", "budget"], sort=True):
         words = [f"without the easiest {point:.0%}"]
         if several["balanced"]:
-            words.append("the same share of every class" if balanced else "no class balancing")
+            words.append(BALANCING[balanced])
         if several["budget"]:
             words.append("equal steps" if budget == "steps" else "equal epochs")
         found.append((", ".join(words), pd.concat([rows, table[table["metric"] == "full"]])))

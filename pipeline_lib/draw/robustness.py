@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.analyse.sweeps import VARIANT
+from pipeline_lib.analyse.sweeps import BALANCING, VARIANT
 from pipeline_lib.draw import style
 from pipeline_lib.draw.attacks import how
 from pipeline_lib.draw.style import plt
@@ -68,7 +68,7 @@ def _variant(pruned: pd.DataFrame, balanced: bool, budget: str) -> str:
     """What sets a row of panels apart, where prune_easiest is run in several ways."""
     words = ""
     if pruned["balanced"].nunique() > 1:
-        words += ", the same share of every class" if balanced else ", no class balancing"
+        words += f", {BALANCING[balanced]}"
     if pruned["budget"].nunique() > 1:
         words += f", as many {budget} as on all data"
     return words

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pipeline_lib.analyse.sweeps import BALANCING
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
@@ -71,7 +72,7 @@ def variants(table: pd.DataFrame, xlabel: str, prefix: str = "") -> list[Panel]:
     for (balanced, budget), rows in groups:
         words = [prefix] if prefix else []
         if several["balanced"]:
-            words.append("the same share of every class" if balanced else "no class balancing")
+            words.append(BALANCING[balanced])
         if several["budget"]:
             words.append("as many steps as on all data" if budget == "steps" else "as many epochs as on all data")
         panels.append(Panel(", ".join(words), pd.concat([rows, full]), xlabel))

@@ -27,7 +27,7 @@ from pipeline_lib.rng import generator
 
 log = logging.getLogger("pipeline")
 MEASURED = ("kept", "steps", "accuracy", "balanced_accuracy", "seconds", "flops")
-DRAWN = ("drawn_accuracy", "drawn_balanced_accuracy")  # where the data set has a imbalanced test set
+DRAWN = ("drawn_accuracy", "drawn_balanced_accuracy")  # where the data set has an imbalanced test set
 CONFUSIONS = ("confusion", "drawn_confusion")  # the second likewise
 PATIENCE, PATIENT = 60, 3  # seconds, and times the longest training so far, that another process may take for one
 TIMES = ("seconds", *CLOCKED)  # columns that differ when the same training is done again
@@ -206,7 +206,7 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
     Returns:
         One row per run: point, balanced, budget, seed, kept, steps, accuracy, balanced_accuracy (mean over the classes that
         have test images), seconds, flops, run, images, and what the clock said (`CLOCKED`); epoch_{t} for each epoch of a
-        curve; accuracy_{class} and kept_{class} for each class; drawn_accuracy and drawn_balanced_accuracy where there is a
+        curve; accuracy_{class} and kept_{class} for each class; drawn_accuracy and drawn_balanced_accuracy where there is an
         imbalanced test set; confusion and drawn_confusion, counts of test images: "5 0;1 4" are two true classes of five.
         Of runs that are followed on held-out examples also what `_followed` returns. A run that varies the recipe may diverge:
         `diverged` says so, and it has no results.
