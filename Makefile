@@ -9,8 +9,9 @@ demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) results/digits/sliding_window.png
 	@echo "Look at results/digits/sliding_window.png; its numbers are in results/digits/sliding_window.csv"
 
+# as many tests at once as there are cores, each with one thread: files of tests are the pieces
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow and not slurm and not long"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm and not long"
 
 # the workflow of every part beyond the thesis, on small data, and a quick run of all benchmarks: four minutes
 test-long: .venv/installed

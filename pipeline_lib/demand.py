@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline_lib.config.cluster import Cluster
+from pipeline_lib.config.section import REDRAWN
 from pipeline_lib.learn.cluster import ELBOW_POINTS, flops
 from pipeline_lib.prune.select import exact
 from pipeline_lib.prune.sizes import pruned
@@ -210,7 +211,7 @@ def attacking(cluster: Cluster, size: Size, recipe: dict, device: str, metric: s
         size: of the data set.
         recipe: of the trainings.
         device: "cpu" or "gpu".
-        metric: its name; or "random" or "full".
+        metric: its name; or "random", "repeated_random" or "full".
         settings: the experiment's section, as the rule `attack` is given it.
         attacks: name -> (settings, bounds).
     """
@@ -241,7 +242,7 @@ def passes(experiment: str, metric: str, settings: dict, epochs: int) -> float:
 
     Args:
         experiment: its name in config.yaml.
-        metric: its name; or "random" or "full".
+        metric: its name; or "random", "repeated_random" or "full".
         settings: the experiment's section, as the rule `sweep` is given it.
         epochs: of the recipe.
     """
@@ -249,14 +250,15 @@ def passes(experiment: str, metric: str, settings: dict, epochs: int) -> float:
         return float(epochs * settings["seeds"])
     shares = _kept(experiment, metric, settings)
     by_budget = {"epochs": sum(shares), "steps": len(shares)}  # as many steps as on all data, however few are kept
-    return float(epochs * settings["seeds"] * len(settings["balanced"]) * sum(by_budget[each] for each in settings["budget"]))
+    budgets = ["epochs"] if metric == REDRAWN else settings["budget"]
+    return float(epochs * settings["seeds"] * len(settings["balanced"]) * sum(by_budget[each] for each in budgets))
 
 
 def _kept(experiment: str, metric: str, settings: dict) -> list:
     """Return the share of the examples that is trained on, at every point of an experiment."""
     match experiment:
         case "sliding_window":
-            return [exact(settings["size"])] * (1 if metric == "random" else len(settings["starts"]))
+            return [exact(settings["size"])] * (1 if metric in ("random", REDRAWN) else len(settings["starts"]))
         case "relabel":  # nearly all data: without the doubted labels, and without as many others
             return [1, 1]
         case "curriculum":  # has the budget of all examples, however it begins

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline_lib import storage
 from pipeline_lib.analyse.statistics import NO_INTERVAL, share_interval, values_at
-from pipeline_lib.analyse.sweeps import BASELINES, VARIANT, class_counts, classes_kept, gained
+from pipeline_lib.analyse.sweeps import BASELINES, REDRAWN, VARIANT, class_counts, classes_kept, gained
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.prune.store import CLOCKED
 
@@ -175,14 +175,15 @@ def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFra
     if "full" not in sweeps:
         raise PipelineError("cost ledger: no runs of the baseline full, so there is nothing to compare with. Sweep it too")
     prices = scoring.set_index("metric", verify_integrity=True)[list(PRICES)]
-    unknown = [metric for metric in sweeps if metric not in BASELINES and metric not in prices.index]
+    free = (*BASELINES, REDRAWN)
+    unknown = [metric for metric in sweeps if metric not in free and metric not in prices.index]
     if unknown:
         raise PipelineError(f"cost ledger: no cost of scoring is given for {one_of(unknown)}; known: {one_of(prices.index)}")
     full = sweeps["full"]
     full_flops, examples, sizes = values_at(full, value="flops").mean(), full["kept"].max(), class_counts(full).max()
     rows = []
     for metric, sweep in sweeps.items():
-        sources = pd.Series(0.0, index=PRICES) if metric in BASELINES else prices.loc[metric]
+        sources = pd.Series(0.0, index=PRICES) if metric in free else prices.loc[metric]
         scoring_seconds, scoring_flops = (sources.filter(like=unit).sum() for unit in ("_seconds", "_flops"))
         for variant, runs in sweep.groupby([*VARIANT, "point"], dropna=False, sort=False):
             training_seconds, training_flops = runs["seconds"].mean(), runs["flops"].mean()

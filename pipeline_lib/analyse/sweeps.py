@@ -19,7 +19,8 @@ CURVE_COLUMNS = (
     *("metric", *VARIANT, "point", "epoch", "runs", "accuracy_mean", "accuracy_low", "accuracy_high"),
     *("gain_mean", "gain_low", "gain_high", "kept_share"),
 )
-BASELINES = ("random", "full")
+BASELINES = ("random", "full")  # what others are compared with
+REDRAWN = "repeated_random"  # a new random subset in every epoch: has a gain over one that stays, and is no metric
 
 
 def summarise(sweeps: dict[str, pd.DataFrame], examples: int) -> pd.DataFrame:

@@ -87,7 +87,8 @@ def _accuracies(axes: Axes, rows: pd.DataFrame, names: list[str]) -> None:
     axes.plot(100 * right["mean"], place, "o", color=RIGHT, markersize=size)
     style.hollow(axes, 100 * right["mean"], place, style.equal(right), {"color": RIGHT}, size)
     overall = rows[rows["true"] == EVERY].set_index("predicted")
-    for measure, (colour, dashes) in zip(OVERALL, style.BASELINES.values(), strict=True):
+    looks = (style.BASELINES["random"], style.BASELINES["full"])  # a dashed and a dotted line
+    for measure, (colour, dashes) in zip(OVERALL, looks, strict=True):
         label = f"{measure.replace('_', ' ')}: {_interval(overall.loc[measure])}"
         axes.axvline(100 * overall.loc[measure, "mean"], color=colour, linestyle=dashes, linewidth=1.4, label=label)
     axes.set_ylim(len(names) - 0.5, -0.5)

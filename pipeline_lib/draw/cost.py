@@ -47,20 +47,21 @@ def draw(table: pd.DataFrame, dataset: str) -> Figure:
 
 
 def _panel(axes, curves: pd.DataFrame, full: pd.Series, sharing: int) -> None:
-    metrics = [metric for metric in dict.fromkeys(curves["metric"]) if metric != "random"]
-    for place, metric in enumerate(["random", *metrics]):
+    metrics = [metric for metric in dict.fromkeys(curves["metric"]) if metric not in style.BASELINES]
+    baselines = [name for name in style.BASELINES if name in set(curves["metric"])]
+    for place, metric in enumerate([*baselines, *metrics]):
         rows = curves[curves["metric"] == metric].sort_values("point")
         cost = (rows["training_flops"] + rows["scoring_flops"] / sharing) / full["training_flops"]
-        if metric == "random":
-            colour, dashes = style.BASELINES["random"]
+        if metric in baselines:
+            colour, dashes = style.BASELINES[metric]
             look = {"color": colour, "linestyle": dashes, "linewidth": 1.8}
         else:
             look = {**style.look(metric), "linewidth": 1.4, "markersize": 5}
-        axes.plot(cost, 100 * rows["accuracy_mean"], label=metric, **look)
+        axes.plot(cost, 100 * rows["accuracy_mean"], label=style.BASELINE_NAMES.get(metric, metric), **look)
         aside = cost * BESIDE ** (place - len(metrics) / 2)  # on a logarithmic axis; many metrics cost the same
         axes.vlines(aside, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=look["color"], linewidth=1, alpha=0.6)
         hollow = rows["classes_missing"] > 0
-        if hollow.any() and metric != "random":
+        if hollow.any() and metric not in baselines:
             style.hollow(axes, cost, 100 * rows["accuracy_mean"], hollow, look, size=5)
     axes.plot(1, 100 * full["accuracy_mean"], "*", color="black", markersize=13, label="all data", zorder=4)
     axes.vlines(1, 100 * full["accuracy_low"], 100 * full["accuracy_high"], color="black", linewidth=2.5, zorder=3)

@@ -12,7 +12,6 @@ from pipeline_lib.draw.style import plt
 SPREAD = 0.72  # of the distance between two metrics, taken up by the dots of one
 BAND = 0.12  # opacity of an interval behind a line (chosen: eight of them can still be seen through)
 ALL_IN = "#333333"  # from here on a curriculum has all data
-BASELINE_NAMES = {"random": "random", "full": "all data"}
 
 
 def draw(panels: dict[str, pd.DataFrame], title: str) -> Figure:
@@ -47,7 +46,7 @@ def draw(panels: dict[str, pd.DataFrame], title: str) -> Figure:
 def _line(name: str) -> dict:
     if name in style.BASELINES:
         colour, dashes = style.BASELINES[name]
-        return {"color": colour, "linestyle": dashes, "linewidth": 1.8, "label": BASELINE_NAMES[name]}
+        return {"color": colour, "linestyle": dashes, "linewidth": 1.8, "label": style.BASELINE_NAMES[name]}
     return {**style.look(name), "linewidth": 1.5, "markersize": 4, "label": name}
 
 
@@ -99,7 +98,7 @@ def _last_epoch(axes: Axes, panels: dict[str, pd.DataFrame], metrics: list[str])
             )
             axes.hlines(y, 100 * row["accuracy_low"], 100 * row["accuracy_high"], color=look["color"], linewidth=1.3, alpha=0.7)
     axes.set_ylim(-0.6, len(order) - 0.4)
-    axes.set_yticks(range(len(order)), [BASELINE_NAMES.get(name, name) for name in order])
+    axes.set_yticks(range(len(order)), [style.BASELINE_NAMES.get(name, name) for name in order])
     axes.set_xlabel("test accuracy after the last epoch (%)")
     names = list(last)
     several = {1: "", 2: f"\n(hollow: {names[-1]})"}.get(len(names), "\n(downwards: the panels from the left)")
@@ -123,7 +122,7 @@ def panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     own, full = table[~is_baseline], table[table["metric"] == "full"]
     split = {}
     for (balanced, budget), rows in own.groupby(["balanced", "budget"], sort=True):
-        random = table[(table["metric"] == "random") & (table["balanced"] == balanced) & (table["budget"] == budget)]
+        random = table[is_baseline & (table["balanced"] == balanced) & (table["budget"] == budget) & (table["metric"] != "full")]
         words = [BALANCING[balanced]] * (own["balanced"].nunique() > 1)
         words += [f"as many {budget} as on all data"] * (own["budget"].nunique() > 1)
         several = rows["point"].nunique() > 1

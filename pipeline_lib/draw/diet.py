@@ -13,7 +13,7 @@ DODGE = 0.5  # the intervals of all metrics at one place together, in distances 
 COLUMNS = 3  # panels side by side
 GREY = "#555555"
 REFERENCES = {**style.BASELINES, "input_norm": ("#8C510A", (0, (6, 1.5, 1, 1.5)))}
-CALLED = {"random": "random", "full": "all data", "input_norm": "by the input norm"}
+CALLED = {**style.BASELINE_NAMES, "input_norm": "by the input norm"}
 
 
 def variants(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -85,7 +85,9 @@ def _lines(axes: Axes, table: pd.DataFrame, measure: str, name: str, title: str,
         _line(axes, line, look, aside=(place - (len(metrics) - 1) / 2) * DODGE)
     for baseline, (colour, dashes) in style.BASELINES.items():
         line = rows[rows["metric"] == baseline].sort_values("point")
-        look = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1, "label": baseline}
+        if line.empty:
+            continue
+        look = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1, "label": style.BASELINE_NAMES[baseline]}
         if baseline == "full":
             axes.axhline(100 * line["mean"].iloc[0], **{**look, "label": "all data"})
         else:

@@ -15,7 +15,6 @@ from pipeline_lib.draw.style import plt
 WIDTH, HEIGHT = 4.9, 5.4  # inches of a panel and the one below it
 BELOW = 0.55  # height of the lower one, of the upper
 DODGE = 0.05  # between the bars of two lines, in distances between two bounds, so that intervals do not hide one another
-NAMES = {"random": "random", "full": "all data"}
 BOUNDED = {
     "linf": "largest change of a pixel, ε (1: from black to white)",
     "l2": "Euclidean length of the change of all pixels, ε",
@@ -92,7 +91,7 @@ def _lines(axes: Axes, table: pd.DataFrame, value: str) -> None:
         if rows[f"{value}_mean"].isna().all():
             axes.axhline(0, **look)
             continue
-        axes.plot(rows["epsilon"], 100 * rows[f"{value}_mean"], label=NAMES.get(name, name), **look)
+        axes.plot(rows["epsilon"], 100 * rows[f"{value}_mean"], label=style.BASELINE_NAMES.get(name, name), **look)
         beside = rows["epsilon"] + (place - (len(names) - 1) / 2) * DODGE * gap
         low, high = 100 * rows[f"{value}_low"], 100 * rows[f"{value}_high"]
         axes.vlines(beside, low, high, color=look["color"], linewidth=1.3, alpha=0.7)

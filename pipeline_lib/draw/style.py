@@ -31,7 +31,8 @@ FEWEST_CLUSTERS, MOST_CLUSTERS = 3, 300  # have the lightest and the darkest sha
 UNLESS_EQUAL = "none where all are equal"  # of intervals, in the notes of figures
 HOLLOW_EQUAL = "hollow: all are equal, no interval"  # in figures where a hollow point has no other meaning
 HOLLOW = "hollow: a class has no example left"
-BASELINES = {"random": ("#555555", (0, (4, 2))), "full": ("black", (0, (1, 1.2)))}
+BASELINES = {"random": ("#555555", (0, (4, 2))), "repeated_random": ("#999999", "solid"), "full": ("black", (0, (1, 1.2)))}
+BASELINE_NAMES = {"random": "random", "repeated_random": "random, new each epoch", "full": "all data"}
 
 plt.rcParams.update(
     {
@@ -54,9 +55,11 @@ def look(metric: str) -> dict:
     Args:
         metric: its name. One that is not in `KNOWN` but begins like a known one (el2n_early, km_prototypes_5) has a shade of
             its colour and another marker, the darker the more clusters its name tells; any other name has a pair that no
-            known metric has.
+            known metric has. A baseline has its own.
     """
     known = {name: (PALETTE[place % len(PALETTE)], MARKERS[place % len(MARKERS)]) for place, name in enumerate(KNOWN)}
+    if metric in BASELINES:  # as a point among those of metrics
+        return {"color": BASELINES[metric][0], "marker": "d"}
     if metric in known:
         colour, marker = known[metric]
         return {"color": colour, "marker": marker}

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.analyse.sweeps import BALANCING
+from pipeline_lib.analyse.sweeps import BALANCING, REDRAWN
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
@@ -149,9 +149,10 @@ def note(table: pd.DataFrame) -> str:
         if most > 1
         else "no intervals: a single run per point"
     )
-    at_right = "\nrandom: dashed; all data: dotted, its bar at the right"
+    anew = "; random, new each epoch: grey" if REDRAWN in set(table["metric"]) else ""
+    at_right = f"\nrandom: dashed{anew}; all data: dotted, its bar at the right"
     if table.loc[table["metric"] == "random", "point"].isna().any():
-        at_right = "\nrandom: dashed, all data: dotted, their bars at the right"
+        at_right = f"\nrandom: dashed{anew}; all data: dotted; their bars at the right"
     hollow = f"; {style.HOLLOW}" if (_hollow(table) & table["point"].notna()).any() else ""
     return f"points: mean of {runs} training{'s' * (most > 1)}; {intervals}{at_right}{hollow}"
 
@@ -184,17 +185,15 @@ def _panel(axes: Axes, panel: Panel, names: dict[str, str]) -> None:
         x = 100 * rows["point"]
         aside = (place - (len(metrics) - 1) / 2) * _dodge(points, len(metrics))[x].to_numpy()
         _line(axes, x, rows, {**look, "linewidth": 1.6, "markersize": 5.5, "label": names.get(metric, metric)}, aside)
-    for place, (name, (colour, dashes)) in enumerate(style.BASELINES.items()):
-        rows = table[table["metric"] == name].sort_values("point")
+    for place, name in enumerate(name for name in style.BASELINES if name in set(table["metric"])):
+        rows, (colour, dashes) = table[table["metric"] == name].sort_values("point"), style.BASELINES[name]
         look = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1}
-        if rows.empty:
-            continue
         if rows["point"].isna().all():  # one number for the whole axis
-            label = "all data" if name == "full" else f"random {rows['kept_share'].iloc[0]:.0%}"
+            label = style.BASELINE_NAMES[name].replace("random", f"random {rows['kept_share'].iloc[0]:.0%}")
             axes.axhline(100 * rows["accuracy_mean"].iloc[0], label=label, **look)
             _intervals(axes, [points[-1] + MARGIN * (1 + place / 2) * width], rows, colour)
         else:
-            _line(axes, 100 * rows["point"], rows, {**look, "label": "random"})
+            _line(axes, 100 * rows["point"], rows, {**look, "label": style.BASELINE_NAMES[name]})
     axes.set_xlabel(panel.xlabel)
     axes.set_title(panel.title, loc="left")
     if panel.lowest is not None:

@@ -2,14 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from itertools import product
 
 import numpy as np
 
-from pipeline_lib.config import Recipe
+from pipeline_lib.config import REDRAWN, Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import flags, select
@@ -30,7 +30,8 @@ class Planned:
     Attributes:
         point: where it stands on the figure's axis: a share, an end of the curriculum, or NaN for a baseline.
         seed: run seed.
-        kept: (M,) positions of the kept examples, or a list with one such array per epoch.
+        kept: (M,) positions of the kept examples, or a list with one such array per epoch, or what returns such a list: those of
+            all trainings at once would fill the memory.
         balanced: whether every class keeps the same share.
         budget: "epochs", or "steps" for as many as on all data.
         recipe: how to train, where an experiment varies that; None: as the data set's training recipe says.
@@ -39,11 +40,15 @@ class Planned:
 
     point: float | str
     seed: int
-    kept: np.ndarray | list[np.ndarray]
+    kept: np.ndarray | list[np.ndarray] | Callable[[], list[np.ndarray]]
     balanced: bool = False
     budget: str = "epochs"
     recipe: Recipe | None = None
     held_out: np.ndarray | None = None
+
+    def drawn(self) -> "Planned":
+        """Return the same with its subsets there."""
+        return replace(self, kept=self.kept()) if callable(self.kept) else self
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def plan(
 
     Args:
         experiment: its name in config.yaml.
-        metric: its name; or "random" (a fresh random order for every seed) or "full".
+        metric: its name; or "random" (a fresh random order for every seed), "repeated_random" (one for every epoch) or "full".
         score: (N,) higher = harder, or (G, N) of which training seed s goes by row s modulo G; of the experiment `relabel` 1 for
             a doubted label, 0 for the others; None for a baseline.
         settings: the experiment's section.
@@ -109,8 +114,11 @@ def plan(
     for balanced, seed in product(settings["balanced"], range(settings["seeds"])):
         row = None if score is None else by_seed[seed % len(by_seed)]
         request = _request(metric, row, dataset.train_labels, balanced, study_seed, seed)
+        if metric == REDRAWN:
+            planned += [Planned(point, seed, kept, balanced) for point, kept in _anew(request, settings, recipe, what)]
+            continue
         for point, kept in _subsets(experiment, request, settings, recipe, what):
-            _check(kept, settings, recipe, dataset, what if point != point else f"{what}, {point}")
+            _check(kept, settings, recipe, dataset, _named(what, point))
             planned += [Planned(point, seed, kept, balanced, budget) for budget in settings["budget"]]
     return sorted(planned, key=lambda run: (str(run.point), run.balanced, run.budget, run.seed))
 
@@ -124,7 +132,7 @@ def order_of(metric: str, score: np.ndarray | None, examples: int, study_seed: i
         examples: N.
         study_seed, seed: what the order of ties, or of all, derives from.
     """
-    if metric == "random":
+    if metric in ("random", REDRAWN):
         return generator(study_seed, "random subset", seed).permutation(examples)
     return select.difficulty_order(score, generator(study_seed, "ties", metric, seed))
 
@@ -162,9 +170,33 @@ def _subsets(
                 yield share, select.window(order, 0 if from_easiest else share, 1 - exact(share), labels)
 
 
+def _anew(request: Request, settings: dict, recipe: Recipe, what: str) -> Iterator[tuple[float, Callable[[], list[np.ndarray]]]]:
+    """Yield (point, what draws a subset for every epoch); of all epochs together these are all data, so no class is missing."""
+    sizes = [(NO_POINT, exact(settings["size"]))] if "size" in settings else [(at, 1 - exact(at)) for at in pruned(settings)]
+    for point, size in sizes:
+        enough(select.count(size, len(request.order)), recipe.batch, _named(what, point))
+        yield point, partial(_repeated, request, size, recipe.epochs)
+
+
+def _repeated(request: Request, size: Fraction, epochs: int) -> list[np.ndarray]:
+    """Return a random subset for every epoch: repeated sampling without replacement (RS2, Okanovic et al. 2024).
+
+    All examples (of a class, if the rule is applied inside every class) have had their turn before one has its next.
+    """
+    rng, turns, kept = request.choice("of every epoch"), np.zeros(len(request.order), dtype=np.int64), []
+    for _ in range(epochs):
+        kept.append(select.window(select.difficulty_order(turns, rng), 0, size, request.labels))
+        turns[kept[-1]] += 1
+    return kept
+
+
 def _growing(order: np.ndarray, sizes: list[Fraction], labels: np.ndarray | None) -> list[np.ndarray]:
     subsets = {size: select.window(order, 0, size, labels) for size in set(sizes)}
     return [subsets[size] for size in sizes]
+
+
+def _named(what: str, point: float | str) -> str:
+    return what if point != point else f"{what}, {point}"
 
 
 def _check(kept: np.ndarray | list[np.ndarray], settings: dict, recipe: Recipe, dataset: Dataset, what: str) -> None:

@@ -98,6 +98,7 @@ class Trainer:
         Raises:
             PipelineError: the training diverged.
         """
+        planned = planned.drawn()
         kept, steps_of = planned.kept, len(self.dataset.train_labels)
         all_data = isinstance(kept, np.ndarray) and len(kept) == steps_of
         if planned.budget == "epochs" or all_data:  # of all data both budgets are the same training
@@ -220,7 +221,8 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
             log.warning("%s, %s, seed %d: %s", title, plan.point, plan.seed, run)
             rows[position] = _place(plan) | {"kept": len(plan.kept), "diverged": True}
             continue
-        kept = plan.kept[-1] if isinstance(plan.kept, list) else plan.kept
+        kept = plan.drawn().kept
+        kept = np.unique(np.concatenate(kept)) if isinstance(kept, list) else kept
         counts = np.bincount(trainer.dataset.train_labels[kept], minlength=len(names)).tolist()
         rows[position] = (
             _place(plan)

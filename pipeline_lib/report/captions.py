@@ -33,7 +33,7 @@ SECTIONS = {
     "experiments": (
         "Experiments",
         "In every experiment networks are trained from scratch on a chosen part of the training data and tested on the same "
-        "untouched test set. The baselines are a random choice of as many examples, and all data.",
+        "untouched test set. The baselines are a random choice of as many examples, once or anew in every epoch, and all data.",
     ),
     "noise": ("Label noise", "What wrong labels do to the experiments, and how well the metrics find them."),
     "diet": (
@@ -50,7 +50,7 @@ SECTIONS = {
 }
 
 
-BASELINES_DRAWN = "Dashed: random; dotted: all data."
+BASELINES_DRAWN = "Dashed: random; grey, where it is drawn: random, another subset in every epoch; dotted: all data."
 SHARE_AXES = f"Across: the share of the training data left out; up: test accuracy after the last epoch. {BASELINES_DRAWN}"
 PAIRED = "All metrics share the seeds, so that equal seeds start from equal weights."
 

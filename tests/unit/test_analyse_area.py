@@ -110,6 +110,13 @@ def test_a_single_run_shows_no_difference():
     assert "single run" in sentence(table)
 
 
+def test_random_drawn_anew_has_an_area_and_is_not_counted_among_the_metrics():
+    table = areas(sweeps() | {"repeated_random": sweeps()["better"]})
+    both = table.set_index("metric").loc[["better", "repeated_random"], ["area_mean", "gain_mean", "verdict"]]
+    assert both.iloc[0].tolist() == both.iloc[1].tolist()
+    assert sentence(table) == sentence(areas(sweeps()))
+
+
 def test_the_sentence_names_who_differs_and_by_how_much():
     table = areas(sweeps())
     said = sentence(table)

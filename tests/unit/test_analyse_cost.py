@@ -98,7 +98,9 @@ def test_at_break_even_both_ways_cost_the_same():
 
 
 def test_baselines_need_no_scoring():
-    table = ledger(sweeps(), SCORING)
+    table = ledger(sweeps() | {"repeated_random": sweeps()["random"]}, SCORING)
+    anew = row(table, "repeated_random", 0.5)
+    assert (anew["scoring_flops"], anew["relative_cost"], anew["trainings_to_break_even"]) == (0, 0.5, 0)
     random, everything = row(table, "random", 0.5), row(table, "full", float("nan"))
     assert (random["scoring_flops"], random["relative_cost"], random["trainings_to_break_even"]) == (0, 0.5, 0)
     assert (everything["kept_share"], everything["relative_cost"]) == (1, 1)

@@ -41,6 +41,13 @@ def test_one_row_per_metric_and_point_and_baselines_without_point(windows):
     assert table[["accuracy_mean", "accuracy_low", "accuracy_high"]].to_numpy() == pytest.approx(np.array(expected), nan_ok=True)
 
 
+def test_random_drawn_anew_gains_over_random_that_stays(windows):
+    windows["repeated_random"] = runs((NAN, 0, 0.7), (NAN, 1, 0.8))
+    table = sweeps.summarise(windows, 100).set_index("metric")
+    found = table.loc["repeated_random", ["gain_mean", "gain_low", "gain_high"]].tolist()
+    assert found == pytest.approx(mean_interval(np.array([0.1, 0.0])))
+
+
 def test_gains_are_paired_by_seed_whatever_the_order_of_the_rows(windows):
     table = sweeps.summarise(windows, 100)
     # seed 0: 0.5 - 0.6, seed 1: 0.7 - 0.8, so there is no interval; unpaired it would be as wide as the accuracies'

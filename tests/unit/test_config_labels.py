@@ -29,7 +29,7 @@ def test_what_is_beyond_the_thesis_is_done_only_where_it_is_named():
     assert "relabel" in with_it.swept("noisy")
     assert "relabel" not in with_it.swept("digits")
     assert with_it.swept_metrics("noisy", "relabel") == ["threshold"]
-    assert with_it.baselines("relabel") == ("full",)
+    assert with_it.baselines("noisy", "relabel") == ("full",)
 
 
 def test_a_derived_data_set_takes_only_what_the_thesis_had_from_its_base():

@@ -38,7 +38,9 @@ def test_margin_shortest_and_longest():
     [
         ("sliding_window", "el2n", {"size": 0.4, "starts": [0, 0.6]}, 2 * 0.4),
         ("sliding_window", "random", {"size": 0.4}, 0.4),
+        ("sliding_window", "repeated_random", {"size": 0.4}, 0.4),
         ("prune_easiest", "el2n", {"shares": [0.1, 0.9]}, 0.9 + 0.1),
+        ("prune_easiest", "repeated_random", {"shares": [0.1, 0.9], "budget": ["epochs", "steps"]}, 0.9 + 0.1),
         ("prune_hardest", "random", {"shares": [0.1, 0.9]}, 0.9 + 0.1),
         ("prune_fixed", "el2n", {"share": 0.25}, 0.75),
         ("score_epoch", "el2n_at_0", {"shares": [0.25, 0.5]}, 0.75 + 0.5),

@@ -68,6 +68,20 @@ def test_one_line_per_metric_and_dashed_baselines():
     assert set(found["random 40%"].get_ydata()) == {70}
 
 
+def test_random_drawn_anew_is_a_grey_line_of_its_own():
+    anew = pd.DataFrame([row("repeated_random", NAN, 0.4, 0.75)], columns=COLUMNS)
+    figure = draw(with_full(windows(), anew))
+    line = lines(figure.axes[0])["random 40%, new each epoch"]
+    assert set(line.get_ydata()) == {75}
+    assert line.get_linestyle() == "-"
+    assert "random, new each epoch: grey" in figure.get_supxlabel()
+    assert "new each epoch" not in draw(with_full(windows())).get_supxlabel()
+    shares = pruned()
+    anew = shares[shares["metric"] == "random"].assign(metric="repeated_random", accuracy_mean=0.8)
+    found = lines(draw(with_full(pd.concat([shares, anew])), "prune_easiest").axes[0])
+    assert found["random, new each epoch"].get_ydata() == pytest.approx([80, 80])
+
+
 def test_random_is_a_curve_where_it_has_points():
     figure = draw(with_full(pruned()), "prune_easiest")
     random = lines(figure.axes[0])["random"]
@@ -193,7 +207,7 @@ def test_the_bar_of_all_data_stands_clear_of_a_single_point():
 
 
 def test_the_note_says_which_baselines_have_their_bars_at_the_right():
-    assert "random: dashed, all data: dotted, their bars at the right" in draw(with_full(windows())).get_supxlabel()
+    assert "random: dashed; all data: dotted; their bars at the right" in draw(with_full(windows())).get_supxlabel()
     assert "random: dashed; all data: dotted, its bar at the right" in draw(with_full(pruned()), "prune_easiest").get_supxlabel()
 
 

@@ -318,6 +318,16 @@ def test_the_best_window_is_told_with_interval_and_warning():
     assert "best of 4 windows, and the best of many looks better than it is" in said
 
 
+def test_drawing_anew_is_set_beside_the_best_choice_and_beside_random_that_stays():
+    table = reports.sweep()
+    anew = table[table["metric"] == "el2n"].assign(metric="repeated_random", accuracy_mean=[0.86, 0.88])
+    said = summary.drawn_anew({"prune_easiest": pd.concat([table, anew])})
+    assert "With 30% left out it reaches 88.0% (95% interval 88.0 to 92.0), 5.0 percentage points above" in said
+    assert "above that of every metric at 1 of 2 shares" in said, "at 0% el2n has 80 and flip 85, at 30% el2n has 90"
+    assert summary.drawn_anew({"prune_easiest": table}) is None
+    assert "repeated_random" not in summary.best_window({"sliding_window": pd.concat([table, anew.assign(accuracy_mean=0.99)])})
+
+
 def test_a_window_that_may_be_no_better_is_not_praised():
     table = reports.sweep().assign(gain_low=-0.01)
     assert "a random choice of as many examples: no difference is shown." in summary.best_window({"sliding_window": table})

@@ -97,6 +97,25 @@ def test_a_row_holds_the_point_the_run_and_its_classes(trainer):
     assert row["accuracy"] == pytest.approx((row["accuracy_dark"] + row["accuracy_bright"]) / 2), "five test images each"
 
 
+def test_subsets_for_every_epoch_are_drawn_when_it_is_their_turn(trainer):
+    drawn = []
+
+    def epochs():
+        drawn.append([np.arange(20), np.arange(20, 40)] * (trainer.recipe.epochs // 2))
+        return drawn[-1]
+
+    planned = Planned(0.5, 0, epochs)
+    assert not drawn
+    table = sweep(trainer, [planned, Planned(0.5, 0, HALF)], "")
+    assert drawn
+    assert table["kept"].tolist() == [20, len(HALF)]
+    assert table["steps"].nunique() == 1, "as many as on one subset of that size"
+    assert table.loc[0, ["kept_dark", "kept_bright"]].tolist() == [20, 20], "of all examples that it sees"
+    assert table["run"].nunique() == 2
+    assert trainer.run(planned)["identity"] == trainer.run(Planned(0.5, 0, epochs()))["identity"] == table.loc[0, "run"]
+    assert trainer.trained == 2
+
+
 def test_the_drawn_test_set_is_told_beside_the_whole_one(tiny, tmp_path):
     drawn = replace(tiny, test_drawn=np.array([0, 2, 4, 7]))
     trainer = Trainer(drawn, "drawn", Recipe.model_validate(RECIPE), "code", 0, CPU, RunStore(tmp_path / "drawn"))

@@ -76,7 +76,7 @@ def test_the_report_has_the_confusion_and_no_experiment_that_is_off(project):
 def test_how_classes_are_balanced_is_part_of_the_recipe(project):
     project.configure(**{"recipes.training.balance": "weighted_loss"})
     assert project.plan("results/digits/sliding_window.png") == {
-        *(f"sweep {name}" for name in ("el2n", "forget", "km", "random", "full")),
+        *(f"sweep {name}" for name in ("el2n", "forget", "km", "random", "repeated_random", "full")),
         "draw_sliding_window",
     }
 

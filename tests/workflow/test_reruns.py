@@ -10,7 +10,7 @@ from tests.workflow.conftest import CORRELATION, SLIDING_WINDOW
 
 SEEDS = {"train_seed 0", "train_seed 1"}
 DRAW = {"draw_sliding_window", "draw_correlation spearman"}
-BASELINES = {"sweep full", "sweep random"}
+BASELINES = {"sweep full", "sweep random", "sweep repeated_random"}
 SWEEPS = {"sweep el2n", "sweep forget", "sweep km"}
 EL2N = {"score el2n", "sweep el2n"} | DRAW
 FORGET = {"score forget", "score forget_raw", "sweep forget"} | DRAW  # forget counts with forget_raw's helper

@@ -21,7 +21,14 @@ def read_table(project, path=TABLE):
 def test_the_table_of_the_sliding_window(finished):
     table = read_table(finished)
     assert list(table.columns) == list(COLUMNS)
-    assert table.groupby("metric", sort=False).size().to_dict() == {"el2n": 2, "forget": 2, "km": 2, "random": 1, "full": 1}
+    assert table.groupby("metric", sort=False).size().to_dict() == {
+        "el2n": 2,
+        "forget": 2,
+        "km": 2,
+        "random": 1,
+        "repeated_random": 1,
+        "full": 1,
+    }
     assert (table["runs"] == 2).all()
     assert table["accuracy_mean"].between(0.2, 1).all()
     assert (table["accuracy_low"] <= table["accuracy_mean"]).all()

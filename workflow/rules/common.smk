@@ -22,7 +22,7 @@ sys.path.insert(0, PROJECT)
 from pipeline_lib import demand, fingerprint, forkserver
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
-from pipeline_lib.config import BASELINES, NAME, SWEPT, VARIED, Cifar, Derived, parse_study, plain
+from pipeline_lib.config import BASELINES, NAME, REDRAWN, SWEPT, UNSCORED, VARIED, Cifar, Derived, parse_study, plain
 from pipeline_lib.data import imbalance
 from pipeline_lib.data.count import class_counts, class_names, counts_of_test
 from pipeline_lib.data.shape import image_shape
@@ -271,7 +271,11 @@ def sweep_scores(wildcards):
 
 
 def chosen_by(dataset, experiment, metric):
-    if metric in BASELINES or experiment in VARIED:
+    if experiment in VARIED:
+        return {}
+    if metric in UNSCORED:
+        if metric not in study.baselines(dataset, experiment):
+            raise WorkflowError(f"{experiment} of {dataset} has no baseline {metric}")
         return {}
     if experiment == "relabel":
         return {"flags": f"results/{dataset}/{DOUBTS[metric]}.csv"} if metric in DOUBTS else {}
@@ -293,7 +297,7 @@ def experiment_settings(dataset, experiment):
 
 def drawn_metrics(dataset, experiment):
     experiment_settings(dataset, experiment)  # says so if there is no such data set, or the experiment is off
-    return [*study.swept_metrics(dataset, experiment), *study.baselines(experiment)]
+    return [*study.swept_metrics(dataset, experiment), *study.baselines(dataset, experiment)]
 
 
 @functools.cache

@@ -109,13 +109,13 @@ def sweep_settings(dataset, experiment, metric):
         return {"seeds": settings["seeds"]}
     if experiment in VARIED:  # what is tried stands in the recipes
         return {k: settings[k] for k in ("seeds", "validation") if k in settings}
-    unused = UNUSED_BY_RANDOM if metric == "random" else UNUSED
+    unused = UNUSED_BY_RANDOM if metric in ("random", REDRAWN) else UNUSED
     return {k: v for k, v in settings.items() if k not in unused}
 
 
 def sweep_sources(dataset, experiment, metric):
     """The steps whose results a sweep chooses by."""
-    if metric in BASELINES or experiment in VARIED:
+    if metric in UNSCORED or experiment in VARIED:
         return [data_step(dataset)]
     if experiment == "relabel":
         return [{"threshold": votes_step, "lead": belief_step, "truth": data_step}[metric](dataset)]
