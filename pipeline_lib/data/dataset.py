@@ -66,7 +66,7 @@ def check(dataset: Dataset, where: str) -> Dataset:
         PipelineError: wrong shapes or types, labels outside the classes, one class only, a class without training images, true
             labels or an imbalanced test set that are none.
     """
-    for split in ("train", "test"):
+    for split, sources in (("train", dataset.source_id), ("test", dataset.test_source_id)):
         images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
         if images.ndim != 4 or images.dtype != np.uint8 or images.shape[1] not in (1, 3):
             raise PipelineError(
@@ -76,6 +76,8 @@ def check(dataset: Dataset, where: str) -> Dataset:
             raise PipelineError(f"{where}: {len(images)} {split} images but labels of shape {labels.shape}")
         if len(labels) == 0:
             raise PipelineError(f"{where}: no {split} images")
+        if sources is not None and len(sources) != len(images):
+            raise PipelineError(f"{where}: {len(images)} {split} images but {len(sources)} files or positions that they came from")
         if labels.min() < 0 or labels.max() >= dataset.classes:
             raise PipelineError(
                 f"{where}: {split} labels run from {labels.min()} to {labels.max()}, but there are {dataset.classes} classes (0 to "

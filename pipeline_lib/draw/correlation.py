@@ -11,20 +11,20 @@ from pipeline_lib.draw.style import plt
 DARK = 0.6  # beyond this, white digits are readable on the cell
 
 
-def draw(table: pd.DataFrame, dataset: str, method: str, examples: int) -> Figure:
+def draw(table: pd.DataFrame, dataset: str, method: str, examples: int, order: list[str]) -> Figure:
     """Draw a correlation table with its values in the cells.
 
     Args:
         table: square, metric names as index and columns.
         dataset, method, examples: for the title.
+        order: of the metrics, as of `alike_together`.
     """
-    names = _alike_together(table)
-    values = table.loc[names, names].to_numpy()
-    side = 2.2 + 0.72 * len(names)
+    values = table.loc[order, order].to_numpy()
+    side = 2.2 + 0.72 * len(order)
     figure, axes = plt.subplots(figsize=(side + 0.8, side))
     image = axes.imshow(values, vmin=-1, vmax=1, cmap="RdBu_r")
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(len(order)), order, rotation=45, ha="right")
+    axes.set_yticks(range(len(order)), order)
     axes.grid(False)
     axes.spines[:].set_visible(False)
     for row, column in np.ndindex(values.shape):
@@ -38,8 +38,12 @@ def draw(table: pd.DataFrame, dataset: str, method: str, examples: int) -> Figur
     return figure
 
 
-def _alike_together(table: pd.DataFrame) -> list[str]:
-    """Return the metrics so that those that order the examples alike, or oppositely, stand side by side."""
+def alike_together(table: pd.DataFrame) -> list[str]:
+    """Return the metrics so that those that order the examples alike, or oppositely, stand side by side.
+
+    Args:
+        table: square, of rank correlations: metric names as index and columns.
+    """
     if len(table) < 3:
         return list(table.columns)
     apart = 1 - table.abs().fillna(0).to_numpy().clip(max=1)

@@ -45,6 +45,8 @@ SHAPE = "images must be uint8 of shape (N, 1 or 3, H, W), not"
         ({"train_images": IMAGES[:, 0]}, f"here: train {SHAPE} uint8 (4, 2, 5)"),
         ({"test_images": IMAGES[:2, :2]}, f"here: test {SHAPE} uint8 (2, 2, 2, 5)"),
         ({"train_labels": np.array([0, 1, 2])}, "here: 4 train images but labels of shape (3,)"),
+        ({"source_id": ["a", "b"]}, "here: 4 train images but 2 files or positions that they came from"),
+        ({"test_source_id": ["a"]}, "here: 2 test images but 1 files or positions that they came from"),
         ({"test_images": IMAGES[:0], "test_labels": np.array([], int)}, "here: no test images"),
         ({"train_labels": np.array([0, 1, 2, 3])}, "here: train labels run from 0 to 3, but there are 3 classes (0 to 2)"),
         ({"test_labels": np.array([-1, 0])}, "here: test labels run from -1 to 0, but there are 3 classes (0 to 2)"),

@@ -46,14 +46,14 @@ def test_a_name_belongs_to_the_longest_known_one_that_it_begins_with():
 
 def test_the_heat_map_writes_its_values():
     values = pd.DataFrame([[1, -0.5], [-0.5, np.nan]], index=["a", "b"], columns=["a", "b"])
-    figure = correlation.draw(values, "digits", "spearman", 1438)
+    figure = correlation.draw(values, "digits", "spearman", 1438, list(values))
     assert [text.get_text() for text in figure.axes[0].texts] == ["1.00", "-0.50", "-0.50", "-"]
     assert "1,438 training examples" in figure.axes[0].get_title(loc="left")
 
 
 def test_the_heat_map_knows_no_negative_zero():
     values = pd.DataFrame([[1, -0.001], [-0.001, 1]], index=["a", "b"], columns=["a", "b"])
-    assert [text.get_text() for text in correlation.draw(values, "digits", "spearman", 9).axes[0].texts][1] == "0.00"
+    assert [text.get_text() for text in correlation.draw(values, "digits", "spearman", 9, list(values)).axes[0].texts][1] == "0.00"
 
 
 def test_metrics_that_agree_or_are_opposed_stand_side_by_side():
@@ -62,8 +62,9 @@ def test_metrics_that_agree_or_are_opposed_stand_side_by_side():
     for one, other, rho in (("el2n", "loss", 0.9), ("el2n", "easiness", -0.9), ("loss", "easiness", -0.95), ("km", "flip", 0.5)):
         values.loc[one, other] = values.loc[other, one] = rho
     values.loc["constant"] = values["constant"] = np.nan
-    axes = correlation.draw(values, "digits", "spearman", 9).axes[0]
-    order = [label.get_text() for label in axes.get_yticklabels()]
+    order = correlation.alike_together(values)
+    axes = correlation.draw(values, "digits", "spearman", 9, order).axes[0]
+    assert order == [label.get_text() for label in axes.get_yticklabels()]
     assert order == [label.get_text() for label in axes.get_xticklabels()]
     assert sorted(order) == sorted(names)
     for alike in ({"el2n", "loss", "easiness"}, {"km", "flip"}):
@@ -76,7 +77,7 @@ def test_metrics_that_agree_or_are_opposed_stand_side_by_side():
 def test_a_saved_figure_is_a_picture_and_the_same_one_again(tmp_path):
     values = pd.DataFrame(np.eye(6), index=list("abcdef"), columns=list("abcdef"))
     for name in ("one.png", "two.png"):
-        style.save(correlation.draw(values, "digits", "spearman", 1438), tmp_path / name)
+        style.save(correlation.draw(values, "digits", "spearman", 1438, list(values)), tmp_path / name)
     with Image.open(tmp_path / "one.png") as picture:
         assert picture.size[0] > 1000
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()

@@ -12,7 +12,9 @@ with job(snakemake.log[0], snakemake.params.origins):
     values = {metric: scores.read(path, fingerprint, len(labels)) for metric, path in files}
     method = snakemake.wildcards.method
     table = correlate(values, method)
-    figure = correlation.draw(table, snakemake.wildcards.dataset, method, len(labels))
+    ranks = table if method == "spearman" else correlate(values, "spearman")  # both figures have their metrics in one order
+    order = correlation.alike_together(ranks)
+    figure = correlation.draw(table, snakemake.wildcards.dataset, method, len(labels), order)
     style.save(figure, snakemake.output.figure)
     storage.write_csv(snakemake.output.table, table, index=True)
     storage.write_csv(snakemake.output.intervals, intervals(values, method, snakemake.params.study_seed))
