@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline_lib.config.cluster import Cluster
-from pipeline_lib.config.section import REDRAWN
+from pipeline_lib.config.section import REPEATED
 from pipeline_lib.learn.cluster import ELBOW_POINTS, flops
 from pipeline_lib.prune.select import exact
 from pipeline_lib.prune.sizes import pruned
@@ -250,7 +250,7 @@ def passes(experiment: str, metric: str, settings: dict, epochs: int) -> float:
         return float(epochs * settings["seeds"])
     shares = _kept(experiment, metric, settings)
     by_budget = {"epochs": sum(shares), "steps": len(shares)}  # as many steps as on all data, however few are kept
-    budgets = ["epochs"] if metric == REDRAWN else settings["budget"]
+    budgets = ["epochs"] if metric == REPEATED else settings["budget"]
     return float(epochs * settings["seeds"] * len(settings["balanced"]) * sum(by_budget[each] for each in budgets))
 
 
@@ -258,7 +258,7 @@ def _kept(experiment: str, metric: str, settings: dict) -> list:
     """Return the share of the examples that is trained on, at every point of an experiment."""
     match experiment:
         case "sliding_window":
-            return [exact(settings["size"])] * (1 if metric in ("random", REDRAWN) else len(settings["starts"]))
+            return [exact(settings["size"])] * (1 if metric in ("random", REPEATED) else len(settings["starts"]))
         case "relabel":  # nearly all data: without the doubted labels, and without as many others
             return [1, 1]
         case "curriculum":  # has the budget of all examples, however it begins

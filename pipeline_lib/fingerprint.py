@@ -42,15 +42,21 @@ def array(*arrays: np.ndarray) -> str:
     return digest.hexdigest()[:DIGITS]
 
 
-def folder(path: str | Path) -> str:
-    """Return the fingerprint of a folder's listing: every file's name and size, not its date or content.
+def folder(path: str | Path, suffixes: tuple[str, ...]) -> str:
+    """Return the fingerprint of a folder's listing: the name and size of every file that is read, not its date or content.
 
-    Folders in it that are links are followed (a class folder may lie elsewhere), links further down are not.
+    Read are files whose names end with one of the suffixes and that are not hidden, nor in a hidden folder. Folders in it that
+    are links are followed (a class folder may lie elsewhere), links further down are not.
     """
     root = Path(path)
     linked = [entry for entry in root.iterdir() if entry.is_symlink() and entry.is_dir()] if root.is_dir() else []
-    listing = [file for top in (root, *linked) for file in top.rglob("*") if file.is_file()]
-    return value(sorted((file.relative_to(root).as_posix(), file.stat().st_size) for file in listing))
+    there = {file.relative_to(root): file for top in (root, *linked) for file in top.rglob("*")}
+    read = {name: file for name, file in there.items() if name.suffix.lower() in suffixes and not _hidden(name) and file.is_file()}
+    return value(sorted((name.as_posix(), file.stat().st_size) for name, file in read.items()))
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def zip_directory(path: str | Path) -> str:

@@ -13,7 +13,7 @@ from scipy.integrate import simpson
 
 from pipeline_lib.analyse.shares import AREA_SHARES as SHARES
 from pipeline_lib.analyse.statistics import DECIMALS, mean_interval, paired_difference, values_at
-from pipeline_lib.analyse.sweeps import BALANCING, BASELINES, REDRAWN, VARIANT
+from pipeline_lib.analyse.sweeps import BALANCING, BASELINES, REPEATED, VARIANT
 from pipeline_lib.errors import PipelineError, one_of
 
 COLUMNS = (
@@ -84,7 +84,7 @@ def sentence(table: pd.DataFrame) -> str:
         table: as made by `areas`.
     """
     sentences = []
-    metrics = table[(table["verdict"] != BASELINE) & (table["metric"] != REDRAWN)]
+    metrics = table[(table["verdict"] != BASELINE) & (table["metric"] != REPEATED)]
     for variant, rows in metrics.groupby(VARIANT, sort=False):
         ordered = rows.sort_values("gain_mean", ascending=False)
         groups = [(verdict, ordered[ordered["verdict"] == verdict]) for verdict in (BETTER, WORSE, UNDECIDED)]

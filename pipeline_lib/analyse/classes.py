@@ -5,7 +5,7 @@ import pandas as pd
 
 from pipeline_lib import confusion
 from pipeline_lib.analyse.statistics import NO_INTERVAL, share_interval
-from pipeline_lib.analyse.sweeps import REDRAWN, VARIANT, class_counts, gained
+from pipeline_lib.analyse.sweeps import REPEATED, VARIANT, class_counts, gained
 
 TEST_SETS = {"all": "", "drawn": "drawn_"}  # test set -> how its columns of a sweep begin
 CONFUSION_COLUMNS = ("test_set", "true", "predicted", "trained", "images", "runs", "mean", "low", "high")
@@ -63,7 +63,7 @@ def starved(sweeps: dict[str, pd.DataFrame]) -> pd.DataFrame:
     sizes = class_counts(sweeps["full"]).iloc[0].rename(lambda name: name.removeprefix("kept_"))
     rows = []
     for metric, runs in sweeps.items():
-        if metric == REDRAWN:  # leaves nothing out for good
+        if metric == REPEATED:  # leaves nothing out for good
             continue
         measured = _measured(runs, sizes)
         for (measure, name, budget, point), group in measured.groupby(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline_lib import storage
 from pipeline_lib.analyse.statistics import NO_INTERVAL, share_interval, values_at
-from pipeline_lib.analyse.sweeps import BASELINES, REDRAWN, VARIANT, class_counts, classes_kept, gained
+from pipeline_lib.analyse.sweeps import BASELINES, REPEATED, VARIANT, class_counts, classes_kept, gained
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.prune.store import CLOCKED
 
@@ -175,7 +175,7 @@ def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFra
     if "full" not in sweeps:
         raise PipelineError("cost ledger: no runs of the baseline full, so there is nothing to compare with. Sweep it too")
     prices = scoring.set_index("metric", verify_integrity=True)[list(PRICES)]
-    free = (*BASELINES, REDRAWN)
+    free = (*BASELINES, REPEATED)
     unknown = [metric for metric in sweeps if metric not in free and metric not in prices.index]
     if unknown:
         raise PipelineError(f"cost ledger: no cost of scoring is given for {one_of(unknown)}; known: {one_of(prices.index)}")

@@ -20,7 +20,7 @@ CURVE_COLUMNS = (
     *("gain_mean", "gain_low", "gain_high", "kept_share"),
 )
 BASELINES = ("random", "full")  # what others are compared with
-REDRAWN = "repeated_random"  # a new random subset in every epoch: has a gain over one that stays, and is no metric
+REPEATED = "repeated_random"  # a new random subset in every epoch: has a gain over one that stays, and is no metric
 
 
 def summarise(sweeps: dict[str, pd.DataFrame], examples: int) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from pipeline_lib.config.recipes import (
     Swav,
 )
 from pipeline_lib.config.robustness import Attack, Robustness
-from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, MODELS, NAME, REDRAWN, UNSCORED, plain
+from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, MODELS, NAME, REPEATED, UNSCORED, plain
 from pipeline_lib.config.study import Study
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "CHECKPOINT_SECONDS",
     "MODELS",
     "NAME",
-    "REDRAWN",
+    "REPEATED",
     "SWEPT",
     "UNSCORED",
     "VARIED",

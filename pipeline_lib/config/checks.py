@@ -8,7 +8,7 @@ from pipeline_lib.config.datasets import Derived
 from pipeline_lib.config.experiment import Experiment
 from pipeline_lib.config.experiments import ENSEMBLE_EXPERIMENTS, SWEPT, VARIED
 from pipeline_lib.config.recipes import Plateau
-from pipeline_lib.config.section import BASELINES, REDRAWN, UNSCORED
+from pipeline_lib.config.section import BASELINES, REPEATED, UNSCORED
 from pipeline_lib.errors import one_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def check(study: "Study") -> None:
         if isinstance(dataset, Derived):
             _check_bases(study, name)
     for name in study.metrics:
-        if name == REDRAWN or (name in BASELINES and study.metric_function(name) != "random"):
+        if name == REPEATED or (name in BASELINES and study.metric_function(name) != "random"):
             raise ValueError(f"metrics.{name}: the name is taken by the baseline; choose another")
         _check_metric(study, name)
     for where, experiments in study.experiment_sections():
@@ -124,7 +124,8 @@ def _check_recorded(study: "Study", name: str, parameters: dict[str, Any]) -> No
 def _check_swept(study: "Study", key: str, experiment: Experiment) -> None:
     for name in [] if experiment.metrics == "all" else experiment.metrics:
         if name in UNSCORED:
-            raise ValueError(f"{key}: {name} is a baseline and always drawn; leave it out")
+            when = "drawn where it can be" if name == REPEATED else "always drawn"
+            raise ValueError(f"{key}: {name} is a baseline and {when}; leave it out")
         _known(name, [known for known in study.metrics if known not in BASELINES], key, "metric")
 
 

@@ -128,6 +128,6 @@ def _is_a(kind: type, annotation: type) -> bool:
 SWEPT = tuple(name for name, field in Experiments.model_fields.items() if _is_a(Trained, field.annotation))
 VARIED = tuple(name for name, field in Experiments.model_fields.items() if _is_a(Variants, field.annotation))
 BEYOND = tuple(name for name, field in Experiments.model_fields.items() if field.default is None)  # of the thesis: off unless named
-# choose a subset once and train on it in all epochs
-CHOSEN_ONCE = ("sliding_window", "prune_easiest", "prune_hardest", "prune_fixed", "prune_stratified")
+# ask which part to keep, so that no part (another random one in every epoch) is an answer too
+REPEATED_IN = ("sliding_window", "prune_easiest", "prune_hardest", "prune_fixed", "prune_stratified")
 ENSEMBLE_EXPERIMENTS = ("score_epoch", "seeds", "transfer")  # sweep metrics that read the ensemble, under names of their own

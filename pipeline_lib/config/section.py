@@ -10,8 +10,8 @@ from pipeline_lib.errors import one_of
 NAME = r"[A-Za-z0-9][A-Za-z0-9_]*"  # names become folders and file names: no dots, slashes or blanks
 MODELS = Literal["small_cnn", "resnet18_cifar", "resnet18", "resnet32", "plain18", "one_conv"]
 BASELINES = ("random", "full")  # always drawn, so not names of swept metrics
-REDRAWN = "repeated_random"  # a new random subset in every epoch (RS2): drawn where a subset is chosen once, by any rule
-UNSCORED = (*BASELINES, REDRAWN)  # trained without a score
+REPEATED = "repeated_random"  # RS2: another random subset in every epoch; drawn with `REPEATED_IN`
+UNSCORED = (*BASELINES, REPEATED)  # trained without a score
 CHECKPOINT_SECONDS = 120  # chosen: the state of a ResNet-18 and its records (100 MB) was written in 0.4 s
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -11,10 +11,10 @@ from pipeline_lib import metrics as metric_files
 from pipeline_lib.config import checks
 from pipeline_lib.config.cluster import Cluster
 from pipeline_lib.config.datasets import Dataset, Derived
-from pipeline_lib.config.experiments import BEYOND, CHOSEN_ONCE, ENSEMBLE_EXPERIMENTS, SWEPT, VARIED, Experiments, LabelNoise
+from pipeline_lib.config.experiments import BEYOND, ENSEMBLE_EXPERIMENTS, REPEATED_IN, SWEPT, VARIED, Experiments, LabelNoise
 from pipeline_lib.config.labels import Threshold
 from pipeline_lib.config.recipes import Constant, Ensemble, Recipe, Steps, Swav
-from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, REDRAWN, Name, Section
+from pipeline_lib.config.section import BASELINES, CHECKPOINT_SECONDS, REPEATED, Name, Section
 from pipeline_lib.config.variants import variants
 
 # a metric's bare name has no parameters
@@ -179,9 +179,9 @@ class Study(Section):
             return ()
         if experiment == "relabel":
             return ("full",)
-        # with as many steps as on all data, a subset that is drawn anew is all data
-        redrawn = experiment in CHOSEN_ONCE and "epochs" in getattr(self.experiments_of(dataset), experiment).budget
-        return ("random", REDRAWN, "full") if redrawn else BASELINES
+        # with as many steps as on all data, other subsets in every epoch are all data
+        repeated = experiment in REPEATED_IN and "epochs" in getattr(self.experiments_of(dataset), experiment).budget
+        return ("random", REPEATED, "full") if repeated else BASELINES
 
     def rate_drops(self, dataset: str) -> str:
         """Return why the learning rate of the trainings with threshold examples should stay, if it does not; or ""."""

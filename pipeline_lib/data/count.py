@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline_lib.data import imbalance
+from pipeline_lib.data.split import held_out_of
 from pipeline_lib.errors import PipelineError
 
 MOST_LABELS = 10**8  # bytes; who packs more into a file would have every plan unpack it
@@ -72,11 +73,6 @@ def class_names(kind: str, settings: dict, base: list[str] | None = None) -> lis
         case "derived" if base is not None and settings["imbalance"] and settings["imbalance"]["counts"]:
             return [name for name in base if name in settings["imbalance"]["counts"]]
     return base
-
-
-def held_out_of(examples: int, fraction: float) -> int:
-    """Return how many examples of a class are split off for testing: at least one, never all."""
-    return min(max(1, round(fraction * examples)), examples - 1)
 
 
 def _of_npz(path: str) -> list[int] | None:

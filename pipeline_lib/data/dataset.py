@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from pipeline_lib import fingerprint, storage
-from pipeline_lib.data.count import held_out_of
+from pipeline_lib.data.split import held_out_of
 from pipeline_lib.errors import PipelineError, one_of
 
 REBUILD = "prepare_dataset"

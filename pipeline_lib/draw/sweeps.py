@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipeline_lib.analyse.sweeps import BALANCING, REDRAWN
+from pipeline_lib.analyse.sweeps import BALANCING, REPEATED
 from pipeline_lib.draw import style
 from pipeline_lib.draw.style import plt
 
@@ -149,7 +149,7 @@ def note(table: pd.DataFrame) -> str:
         if most > 1
         else "no intervals: a single run per point"
     )
-    anew = "; random, new each epoch: grey" if REDRAWN in set(table["metric"]) else ""
+    anew = "; random, new each epoch: grey" if REPEATED in set(table["metric"]) else ""
     at_right = f"\nrandom: dashed{anew}; all data: dotted, its bar at the right"
     if table.loc[table["metric"] == "random", "point"].isna().any():
         at_right = f"\nrandom: dashed{anew}; all data: dotted; their bars at the right"

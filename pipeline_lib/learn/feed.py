@@ -1,8 +1,8 @@
 """The data set on the device, and the batches fed from it.
 
 Everything random is drawn on the CPU from (study seed, purpose, run seed) for all examples of the data set and then
-restricted to the kept ones: a subset sees a subset of the same sequence, on every device. (In its first pass over itself, where an
-epoch has more images than it; and not where a sampler draws by class.)
+restricted to the kept ones: a subset sees its examples in the order of the whole data set, with those left out skipped, on every
+device. Where an epoch repeats a subset this holds for the first pass, and not where a sampler draws by class.
 """
 
 from collections.abc import Iterator

@@ -63,7 +63,7 @@ class SmallCnn(nn.Module):
         # functions where modules have no weights, in place where nobody looks back: of a step on 8x8 pixels, most is overhead
         x = images
         for layer, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
-            # hooks look on in evaluation mode only, and a layer's own call takes a tenth of a small convolution's time
+            # in training the function: a call of the module takes a tenth of a small convolution's time, and no hook needs it
             x = torch.conv2d(x, convolution.weight, padding=1) if self.training else convolution(x)
             if layer < len(self.norms) - 1:
                 x = torch.max_pool2d(x, 2)  # before the normalisation: a quarter of the memory traffic, same receptive field

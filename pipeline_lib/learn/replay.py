@@ -75,7 +75,7 @@ class Replay:
             with torch.cuda.graph(graph, pool=self._pool):
                 outputs = self._within_memory(inputs, full)
         except Exception:
-            if full:  # how the recording ends then is no news: the memory was too little
+            if full:  # after an out-of-memory error the recording fails as well: raise what came first
                 raise full[0] from None
             raise
         return _Recorded(graph, inputs, outputs)

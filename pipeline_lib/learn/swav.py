@@ -134,8 +134,8 @@ class SwavTraining:
         self._step = Replay(partial(_step, self.network, SwaVLoss(), self.optimiser, settings.precision), self.optimiser.drop)
         self._orders = generator(study_seed, "swav order")
         self._draws = torch.Generator().manual_seed(derive_seed(study_seed, "swav views"))
-        self._batch = min(settings.batch, max(SMALLEST_BATCH, examples // FEWEST_STEPS))
-        self._count = max(1, examples // self._batch)  # whole batches: Sinkhorn balances over the batch
+        self._batch = min(settings.batch, max(SMALLEST_BATCH, examples // FEWEST_STEPS), examples)
+        self._count = examples // self._batch  # whole batches: Sinkhorn balances over the batch
         self._losses, self._knn_epochs, self._knn_accuracy, self.clock = [], [], [], Clock(device)
 
     def state(self) -> dict[str, np.ndarray]:

@@ -68,10 +68,9 @@ def train(
         kept: (M,) positions of the examples to train on, or a list with one such array for every epoch.
         recipe: model, optimiser, schedule, epochs, batch, augmentation, precision.
         seeds: determine everything random; on a CPU they determine the result to the last bit.
-        steps_of: take as many steps as a training on this many examples, which repeats those of a smaller subset; None:
-            every epoch sees each of its examples once.
-        after_epoch: called with (epoch counted from 0, model in training mode), and with -1 before the first step; its time
-            is not the loop's.
+        steps_of: length of an epoch in examples: a smaller subset is repeated within an epoch, to as many steps as this many
+            examples make; None: one pass per epoch.
+        after_epoch: called with (epoch counted from 0, model), and with -1 before the first step; its time is not the loop's.
         checkpoint: where an interrupted training left its state, and this one leaves its own; on a CPU the result is the same
             to the last bit.
         watch: called before `after_epoch` with (epoch, positions (M,), logits (M, classes) float32): what the model answered
@@ -246,8 +245,8 @@ def _plan(
 def _hold_out(by_epoch: list[np.ndarray], recipe: Recipe, seeds: Seeds, examples: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Split what is kept into (fitted in each epoch, validation); only a plateau schedule looks at the second.
 
-    The examples of the data set have one order per seed, and those that are kept are held out from its front: two subsets agree
-    as far as they can on what of both is held out.
+    The validation split is the front of the kept examples in an order of the whole data set that each seed has, so that the
+    splits of two subsets share as many examples as possible. Where epochs differ it is a share of all that any of them keeps.
     """
     distinct = {id(kept): kept for kept in by_epoch}
     smallest = min(len(kept) for kept in distinct.values())

@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 
-from pipeline_lib.config import REDRAWN, Recipe
+from pipeline_lib.config import REPEATED, Recipe
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import flags, select
@@ -46,8 +46,8 @@ class Planned:
     recipe: Recipe | None = None
     held_out: np.ndarray | None = None
 
-    def drawn(self) -> "Planned":
-        """Return the same with its subsets there."""
+    def with_subsets(self) -> "Planned":
+        """Return the same with the subsets in place of what returns them."""
         return replace(self, kept=self.kept()) if callable(self.kept) else self
 
 
@@ -110,16 +110,16 @@ def plan(
     examples = len(dataset.train_labels)
     if metric == "full":
         return [Planned(NO_POINT, seed, np.arange(examples)) for seed in range(settings["seeds"])]
-    planned = []
-    for balanced, seed in product(settings["balanced"], range(settings["seeds"])):
-        row = None if score is None else by_seed[seed % len(by_seed)]
-        request = _request(metric, row, dataset.train_labels, balanced, study_seed, seed)
-        if metric == REDRAWN:
-            planned += [Planned(point, seed, kept, balanced) for point, kept in _anew(request, settings, recipe, what)]
-            continue
-        for point, kept in _subsets(experiment, request, settings, recipe, what):
-            _check(kept, settings, recipe, dataset, _named(what, point))
-            planned += [Planned(point, seed, kept, balanced, budget) for budget in settings["budget"]]
+    if metric == REPEATED:
+        planned = list(_repeated_random(settings, recipe, dataset, study_seed, what))
+    else:
+        planned = []
+        for balanced, seed in product(settings["balanced"], range(settings["seeds"])):
+            row = None if score is None else by_seed[seed % len(by_seed)]
+            request = _request(metric, row, dataset.train_labels, balanced, study_seed, seed)
+            for point, kept in _subsets(experiment, request, settings, recipe, what):
+                _check(kept, settings, recipe, dataset, _named(what, point))
+                planned += [Planned(point, seed, kept, balanced, budget) for budget in settings["budget"]]
     return sorted(planned, key=lambda run: (str(run.point), run.balanced, run.budget, run.seed))
 
 
@@ -132,7 +132,7 @@ def order_of(metric: str, score: np.ndarray | None, examples: int, study_seed: i
         examples: N.
         study_seed, seed: what the order of ties, or of all, derives from.
     """
-    if metric in ("random", REDRAWN):
+    if metric == "random":
         return generator(study_seed, "random subset", seed).permutation(examples)
     return select.difficulty_order(score, generator(study_seed, "ties", metric, seed))
 
@@ -170,22 +170,39 @@ def _subsets(
                 yield share, select.window(order, 0 if from_easiest else share, 1 - exact(share), labels)
 
 
-def _anew(request: Request, settings: dict, recipe: Recipe, what: str) -> Iterator[tuple[float, Callable[[], list[np.ndarray]]]]:
-    """Yield (point, what draws a subset for every epoch); of all epochs together these are all data, so no class is missing."""
+def _repeated_random(settings: dict, recipe: Recipe, dataset: Dataset, study_seed: int, what: str) -> Iterator[Planned]:
+    """Yield the trainings on another random subset in every epoch."""
+    labels = dataset.train_labels
     sizes = [(NO_POINT, exact(settings["size"]))] if "size" in settings else [(at, 1 - exact(at)) for at in pruned(settings)]
-    for point, size in sizes:
-        enough(select.count(size, len(request.order)), recipe.batch, _named(what, point))
-        yield point, partial(_repeated, request, size, recipe.epochs)
+    for balanced, seed, (point, size) in product(settings["balanced"], range(settings["seeds"]), sizes):
+        choice = partial(generator, study_seed, REPEATED, seed)
+        kept = partial(_subsets_in_turn, labels if balanced else np.zeros_like(labels), size, recipe.epochs, choice)
+        enough(select.count(size, len(labels)), recipe.batch, _named(what, point))
+        if settings["missing_classes"] == "error":
+            together = np.unique(np.concatenate(kept()))
+            select.require_all_classes(together, labels, dataset.class_names, _named(what, point))
+        yield Planned(point, seed, kept, balanced)
 
 
-def _repeated(request: Request, size: Fraction, epochs: int) -> list[np.ndarray]:
+def _subsets_in_turn(
+    groups: np.ndarray, size: Fraction, epochs: int, choice: Callable[[], np.random.Generator]
+) -> list[np.ndarray]:
     """Return a random subset for every epoch: repeated sampling without replacement (RS2, Okanovic et al. 2024).
 
-    All examples (of a class, if the rule is applied inside every class) have had their turn before one has its next.
+    Every group has its share in every epoch, and all its examples have had their turn before one has its next.
+
+    Args:
+        groups: (N,) group of each example, from 0.
+        size: share of each group.
+        epochs: how many subsets.
+        choice: returns the generator, the same each time.
     """
-    rng, turns, kept = request.choice("of every epoch"), np.zeros(len(request.order), dtype=np.int64), []
+    rng, turns, kept = choice(), np.zeros(len(groups), dtype=np.int64), []
+    counts = np.bincount(groups)
+    taken, place = select.apportion(size, counts), np.arange(len(groups)) - np.repeat(np.cumsum(counts) - counts, counts)
     for _ in range(epochs):
-        kept.append(select.window(select.difficulty_order(turns, rng), 0, size, request.labels))
+        order = np.lexsort((rng.random(len(groups)), turns, groups))  # by group, those with the fewest turns first
+        kept.append(np.sort(order[place < np.repeat(taken, counts)]))
         turns[kept[-1]] += 1
     return kept
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
+from pipeline_lib.data.split import held_out_of
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune.select import count, exact
 
@@ -76,11 +77,6 @@ def difficulties(begin: str, end: str) -> tuple[Fraction, Fraction]:
             "(the hardest)"
         )
     return first, last
-
-
-def held_out_of(examples: int, share: float) -> int:
-    """Return how many examples of a class are held out: that share, but one at least stays on either side."""
-    return min(max(1, round(share * examples)), examples - 1)
 
 
 def enough(kept: int, batch: int, what: str, measure: str = "") -> None:

@@ -24,7 +24,7 @@ from pipeline_lib.resume import Checkpoint
 
 log = logging.getLogger("pipeline")
 
-# what the clock said besides `seconds`: the same training done again says something else
+# times besides `seconds`: they differ when the same training is done again
 CLOCKED = ("data_seconds", "compute_seconds", "evaluation_seconds", "io_seconds", "peak_flops_per_second")
 TESTED = ("accuracy", "balanced_accuracy", "class_accuracy", "confusion")
 FIELDS = ("identity", "kept", "steps", *TESTED, "seconds", "flops", "images", *CLOCKED)

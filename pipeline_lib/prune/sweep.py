@@ -28,6 +28,7 @@ from pipeline_lib.rng import generator
 log = logging.getLogger("pipeline")
 MEASURED = ("kept", "steps", "accuracy", "balanced_accuracy", "seconds", "flops")
 DRAWN = ("drawn_accuracy", "drawn_balanced_accuracy")  # where the data set has an imbalanced test set
+SEEN = "seen"  # examples of each class, told with a run and not stored
 CONFUSIONS = ("confusion", "drawn_confusion")  # the second likewise
 PATIENCE, PATIENT = 60, 3  # seconds, and times the longest training so far, that another process may take for one
 TIMES = ("seconds", *CLOCKED)  # columns that differ when the same training is done again
@@ -98,7 +99,7 @@ class Trainer:
         Raises:
             PipelineError: the training diverged.
         """
-        planned = planned.drawn()
+        planned = planned.with_subsets()
         kept, steps_of = planned.kept, len(self.dataset.train_labels)
         all_data = isinstance(kept, np.ndarray) and len(kept) == steps_of
         if planned.budget == "epochs" or all_data:  # of all data both budgets are the same training
@@ -118,8 +119,17 @@ class Trainer:
                 finished = look()  # another process may have trained it just now
                 if finished is None and (mine or wait):
                     finished = self._now(planned, recipe, steps_of, curve, keep_model, key)
-        self._longest = max(self._longest, finished["seconds"] if finished else 0)
-        return finished
+        if finished is None:
+            return None
+        self._longest = max(self._longest, finished["seconds"])
+        return finished | {SEEN: self._seen(kept)}
+
+    def _seen(self, kept: np.ndarray | list[np.ndarray]) -> list[int]:
+        """Return how many examples of each class are trained on, in whatever epoch."""
+        seen = np.zeros(len(self.dataset.train_labels), dtype=bool)
+        for subset in {id(subset): subset for subset in kept}.values() if isinstance(kept, list) else [kept]:
+            seen[subset] = True
+        return np.bincount(self.dataset.train_labels[seen], minlength=len(self.dataset.class_names)).tolist()
 
     def _now(self, planned: Planned, recipe: Recipe, steps_of: int | None, curve: bool, keep_model: bool, key: str) -> dict:
         """Train, keep the run in the store, and return it."""
@@ -207,8 +217,9 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
     Returns:
         One row per run: point, balanced, budget, seed, kept, steps, accuracy, balanced_accuracy (mean over the classes that
         have test images), seconds, flops, run, images, and what the clock said (`CLOCKED`); epoch_{t} for each epoch of a
-        curve; accuracy_{class} and kept_{class} for each class; drawn_accuracy and drawn_balanced_accuracy where there is an
-        imbalanced test set; confusion and drawn_confusion, counts of test images: "5 0;1 4" are two true classes of five.
+        curve; accuracy_{class} and kept_{class} for each class (where epochs differ, those of all epochs; kept is of the last);
+        drawn_accuracy and drawn_balanced_accuracy where there is an imbalanced test set; confusion and drawn_confusion, counts
+        of test images: "5 0;1 4" are two true classes of five.
         Of runs that are followed on held-out examples also what `_followed` returns. A run that varies the recipe may diverge:
         `diverged` says so, and it has no results.
     """
@@ -221,9 +232,6 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
             log.warning("%s, %s, seed %d: %s", title, plan.point, plan.seed, run)
             rows[position] = _place(plan) | {"kept": len(plan.kept), "diverged": True}
             continue
-        kept = plan.drawn().kept
-        kept = np.unique(np.concatenate(kept)) if isinstance(kept, list) else kept
-        counts = np.bincount(trainer.dataset.train_labels[kept], minlength=len(names)).tolist()
         rows[position] = (
             _place(plan)
             | {name: run[name] for name in MEASURED}
@@ -231,7 +239,7 @@ def sweep(trainer: Trainer, planned: Iterable[Planned], title: str, curve: bool 
             | {name: run[name] for name in ("images", *CLOCKED)}
             | {f"epoch_{epoch}": accuracy for epoch, accuracy in enumerate(run[CURVE] if curve else [], 1)}
             | {f"accuracy_{name}": value for name, value in zip(names, run["class_accuracy"], strict=True)}
-            | {f"kept_{name}": number for name, number in zip(names, counts, strict=True)}
+            | {f"kept_{name}": number for name, number in zip(names, run[SEEN], strict=True)}
             | {name: run[name] for name in DRAWN if name in run}
             | {name: confusion.to_text(run[name]) for name in CONFUSIONS if name in run}
             | (_followed(run, names) if plan.held_out is not None else {})

@@ -4,8 +4,9 @@ import numpy as np
 
 from pipeline_lib.config import Recipe
 from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.data.split import held_out_of
 from pipeline_lib.prune.plan import Planned
-from pipeline_lib.prune.sizes import enough, held_out_of
+from pipeline_lib.prune.sizes import enough
 from pipeline_lib.rng import generator
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pipeline_lib.analyse import area
 from pipeline_lib.analyse.ranking import AND_RULE, cautions
-from pipeline_lib.analyse.sweeps import BASELINES, REDRAWN
+from pipeline_lib.analyse.sweeps import BASELINES, REPEATED
 from pipeline_lib.report.build import Points
 
 ALMOST = 0.01  # of accuracy, one point: what the thesis calls "almost" without loss
@@ -34,7 +34,7 @@ def best_window(tables: Tables) -> str | None:
     if "sliding_window" not in tables:
         return None
     table = tables["sliding_window"]
-    windows = table[~table["metric"].isin((*BASELINES, REDRAWN))]
+    windows = table[~table["metric"].isin((*BASELINES, REPEATED))]
     best = windows.loc[windows["accuracy_mean"].idxmax()]
     text = (
         f"The best {_percent(best['kept_share'], 0)} of the data are those from {_percent(best['point'], 0)} on in the order of "
@@ -62,8 +62,8 @@ def drawn_anew(tables: Tables) -> str | None:
         return None
     table = tables["prune_easiest"]
     table = table[~table["balanced"] & (table["budget"] == "epochs") & table["point"].notna()]
-    anew = table[table["metric"] == REDRAWN].set_index("point").sort_index()
-    chosen = table[~table["metric"].isin((*BASELINES, REDRAWN))].groupby("point")["accuracy_mean"].max()
+    anew = table[table["metric"] == REPEATED].set_index("point").sort_index()
+    chosen = table[~table["metric"].isin((*BASELINES, REPEATED))].groupby("point")["accuracy_mean"].max()
     if anew.empty or chosen.empty:
         return None
     most, ahead = anew.iloc[-1], (anew["accuracy_mean"] > chosen.reindex(anew.index)).sum()
@@ -106,7 +106,7 @@ def break_even(tables: Tables) -> str | None:
     if "cost" not in tables:
         return None
     table = tables["cost"]
-    pruned = table[~table["metric"].isin((*BASELINES, REDRAWN))]
+    pruned = table[~table["metric"].isin((*BASELINES, REPEATED))]
     single = pruned["over_full_low"].isna().all()
     least = pruned["over_full_mean"] if single else pruned["over_full_low"]  # without an interval nothing is sure
     fine = least >= -ALMOST

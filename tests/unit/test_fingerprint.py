@@ -139,6 +139,10 @@ def test_the_place_of_the_checkout_does_not_count(project, tmp_path_factory, mon
     assert fingerprint.code(elsewhere / "script.py") == before
 
 
+def listed(folder):
+    return fingerprint.folder(folder, (".png", ".jpg"))
+
+
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "images" / "cat").mkdir(parents=True)
@@ -157,28 +161,44 @@ def folder(tmp_path):
     ids=["added", "resized", "renamed", "removed"],
 )
 def test_a_folder_changes_with_its_files(folder, change):
-    before = fingerprint.folder(folder)
+    before = listed(folder)
     change(folder)
-    assert fingerprint.folder(folder) != before
+    assert listed(folder) != before
 
 
 def test_a_folder_does_not_change_when_touched_or_moved(folder):
-    before = fingerprint.folder(folder)
+    before = listed(folder)
     os.utime(folder / "cat" / "1.png", ns=(1, 1))
-    assert fingerprint.folder(folder) == before
-    assert fingerprint.folder(folder.rename(folder.with_name("elsewhere"))) == before
+    assert listed(folder) == before
+    assert listed(folder.rename(folder.with_name("elsewhere"))) == before
+
+
+@pytest.mark.parametrize("name", ["Thumbs.db", ".DS_Store", "notes.txt", ".hidden.png", ".thumbnails/1.png"])
+def test_files_that_are_not_read_change_nothing(folder, name):
+    before = listed(folder)
+    (folder / "cat" / name).parent.mkdir(exist_ok=True)
+    (folder / "cat" / name).write_bytes(b"abc")
+    assert listed(folder) == before
+    (folder / "cat" / "2.PNG").write_bytes(b"abc")
+    assert listed(folder) != before
+
+
+def test_the_code_of_trainings_depends_on_no_reader_of_a_source():
+    read = {f"pipeline_lib.data.{name}" for name in ("imagefolder", "cifar", "npz", "digits", "derived", "imbalance", "count")}
+    assert not read & set(fingerprint.modules(*fingerprint.TRAINING))
+    assert "pipeline_lib.data.dataset" in fingerprint.modules(*fingerprint.TRAINING)
 
 
 def test_a_class_folder_that_is_a_link_is_followed(folder, tmp_path):
     (tmp_path / "far").mkdir()
     (folder / "dog").symlink_to(tmp_path / "far", target_is_directory=True)
-    before = fingerprint.folder(folder)
+    before = listed(folder)
     (tmp_path / "far" / "1.png").write_bytes(b"abc")
-    assert fingerprint.folder(folder) != before
+    assert listed(folder) != before
 
 
 def test_a_missing_folder_has_a_fingerprint_because_its_reader_says_what_is_wrong(tmp_path):
-    assert fingerprint.folder(tmp_path / "none") == fingerprint.folder(tmp_path / "neither")
+    assert listed(tmp_path / "none") == listed(tmp_path / "neither")
 
 
 def test_a_zip_changes_with_its_content_and_not_when_touched_or_written_again(tmp_path):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline_lib.config import REDRAWN, SWEPT, VARIED, Recipe, plain
-from pipeline_lib.config.experiments import BEYOND, CHOSEN_ONCE
+from pipeline_lib.config import REPEATED, SWEPT, VARIED, Recipe, plain
+from pipeline_lib.config.experiments import BEYOND, REPEATED_IN
 from pipeline_lib.data.dataset import Dataset
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import plan as planning
@@ -49,7 +49,7 @@ def plan(dataset):
     """Plan an experiment of this file with some of its settings changed."""
 
     def planned(experiment, metric="el2n", score=SCORE, recipe=None, study_seed=0, **changes):
-        score = None if metric in ("random", REDRAWN, "full") else score
+        score = None if metric in ("random", REPEATED, "full") else score
         settings = plain(experiment_section(experiment)) | {"seeds": 2} | CHANGES[experiment] | changes
         recipe = Recipe.model_validate(RECIPE | (recipe or {}))
         what = f"{experiment} of insects by {metric}"
@@ -168,37 +168,39 @@ def test_a_balanced_random_subset_keeps_the_same_share_of_every_class(plan):
     assert not np.array_equal(kept(runs, 0.5, 0, True), kept(runs, 0.5, 1, True))
 
 
-@pytest.mark.parametrize("experiment", CHOSEN_ONCE)
+@pytest.mark.parametrize("experiment", REPEATED_IN)
 def test_a_subset_for_every_epoch_is_as_large_as_one_that_stays_and_all_examples_take_turns(plan, experiment):
-    anew, stays = plan(experiment, REDRAWN), plan(experiment, "random")
+    anew, stays = plan(experiment, REPEATED), plan(experiment, "random")
     assert str([(run.point, run.seed, run.budget) for run in anew]) == str([(run.point, run.seed, "epochs") for run in stays])
     for run, same in zip(anew, stays, strict=True):
-        epochs = run.drawn().kept
+        epochs = run.with_subsets().kept
         assert [len(subset) for subset in epochs] == [len(same.kept)] * RECIPE["epochs"]
         turns = np.zeros(100, int)
         for subset in epochs:
             assert len(set(subset)) == len(subset)
             turns[subset] += 1
             assert np.ptp(turns) <= 1, "one example has had two turns more than another"
-        assert [subset.tolist() for subset in run.drawn().kept] == [subset.tolist() for subset in epochs], "the same once more"
-    first = [run.drawn().kept[0].tolist() for run in anew]
+        assert [subset.tolist() for subset in run.with_subsets().kept] == [subset.tolist() for subset in epochs], (
+            "the same once more"
+        )
+    first = [run.with_subsets().kept[0].tolist() for run in anew]
     assert first[0] != first[1], "every seed draws its own"
-    assert len({tuple(subset) for subset in anew[0].drawn().kept}) == RECIPE["epochs"]
+    assert len({tuple(subset) for subset in anew[0].with_subsets().kept}) == RECIPE["epochs"]
 
 
 def test_a_subset_for_every_epoch_can_keep_the_same_share_of_every_class(plan):
-    for run in plan("prune_easiest", REDRAWN, balanced=[True], shares=[0.8]):
-        assert [np.bincount(LABELS[subset]).tolist() for subset in run.drawn().kept] == [[10, 6, 4]] * RECIPE["epochs"]
+    for run in plan("prune_easiest", REPEATED, balanced=[True], shares=[0.8]):
+        assert [np.bincount(LABELS[subset]).tolist() for subset in run.with_subsets().kept] == [[10, 6, 4]] * RECIPE["epochs"]
 
 
 def test_with_as_many_steps_as_on_all_data_no_subset_is_drawn_for_every_epoch(plan):
-    runs = plan("prune_easiest", REDRAWN, budget=["epochs", "steps"], shares=[0.5])
+    runs = plan("prune_easiest", REPEATED, budget=["epochs", "steps"], shares=[0.5])
     assert [run.budget for run in runs] == ["epochs", "epochs"]
 
 
 def test_another_share_changes_no_subset_of_an_epoch(plan):
-    alone = kept([run.drawn() for run in plan("prune_easiest", REDRAWN, shares=[0.5])], 0.5)
-    among = kept([run.drawn() for run in plan("prune_hardest", REDRAWN, shares=[0.2, 0.5])], 0.5)
+    alone = kept([run.with_subsets() for run in plan("prune_easiest", REPEATED, shares=[0.5])], 0.5)
+    among = kept([run.with_subsets() for run in plan("prune_hardest", REPEATED, shares=[0.2, 0.5])], 0.5)
     assert [subset.tolist() for subset in alone] == [subset.tolist() for subset in among]
 
 

@@ -1,5 +1,7 @@
 """SwAV, its collapse check, and k-means."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,13 @@ def test_features_and_prototype_scores_of_every_example(blocks):
     assert found.knn_accuracy[-1] > 0.9
     assert np.array_equal(found.features, again.features)
     assert not np.array_equal(found.features, swav.train_swav(blocks, SETTINGS, 1, torch.device("cpu")).features)
+
+
+def test_fewer_images_than_the_smallest_batch_are_one_batch(blocks, monkeypatch):
+    monkeypatch.setattr(swav, "check_collapse", lambda *_: None)
+    few = replace(blocks, train_images=blocks.train_images[:10], train_labels=blocks.train_labels[:10])
+    found = swav.train_swav(few, SETTINGS.model_copy(update={"epochs": 1, "knn": 3}), 0, CPU)
+    assert found.features.shape[0] == 10
 
 
 def test_in_bfloat16_features_are_others_and_near(blocks, monkeypatch):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline_lib.data.dataset import Dataset
+from pipeline_lib.data.split import held_out_of
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.prune import sizes
 from pipeline_lib.prune.vary import split, vary
@@ -50,7 +51,7 @@ def test_a_split_holds_out_the_same_share_of_every_class_and_loses_nothing(seed)
 
 
 def test_at_least_one_of_a_class_stays_on_either_side():
-    assert [sizes.held_out_of(number, share) for number, share in ((2, 0.01), (2, 0.99), (3, 0.5), (1, 0.5))] == [1, 1, 2, 0]
+    assert [held_out_of(number, share) for number, share in ((2, 0.01), (2, 0.99), (3, 0.5), (1, 0.5))] == [1, 1, 2, 0]
 
 
 def test_a_split_depends_on_its_seeds_alone():

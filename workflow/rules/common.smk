@@ -22,7 +22,7 @@ sys.path.insert(0, PROJECT)
 from pipeline_lib import demand, fingerprint, forkserver
 from pipeline_lib import metrics as metric_files
 from pipeline_lib.analyse.shares import AREA_SHARES
-from pipeline_lib.config import BASELINES, NAME, REDRAWN, SWEPT, UNSCORED, VARIED, Cifar, Derived, parse_study, plain
+from pipeline_lib.config import BASELINES, NAME, REPEATED, SWEPT, UNSCORED, VARIED, Cifar, Derived, parse_study, plain
 from pipeline_lib.data import imbalance
 from pipeline_lib.data.count import class_counts, class_names, counts_of_test
 from pipeline_lib.data.shape import image_shape
@@ -164,7 +164,9 @@ def source_stamp(dataset):
         case "npz":
             return fingerprint.zip_directory(section.npz)
         case "imagefolder":
-            return [fingerprint.folder(path) for path in (section.train, section.test) if path]
+            from pipeline_lib.data.imagefolder import SUFFIXES
+
+            return [fingerprint.folder(path, SUFFIXES) for path in (section.train, section.test) if path]
     return None
 
 

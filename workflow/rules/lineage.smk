@@ -109,7 +109,7 @@ def sweep_settings(dataset, experiment, metric):
         return {"seeds": settings["seeds"]}
     if experiment in VARIED:  # what is tried stands in the recipes
         return {k: settings[k] for k in ("seeds", "validation") if k in settings}
-    unused = UNUSED_BY_RANDOM if metric in ("random", REDRAWN) else UNUSED
+    unused = UNUSED_BY_RANDOM if metric in ("random", REPEATED) else UNUSED
     return {k: v for k, v in settings.items() if k not in unused}
 
 
