@@ -21,6 +21,10 @@ SIGN_AND_15_BITS = np.int32(-0x70002000)  # 0x8FFFE000: where the bits of a half
 ARRAYS = ("logits", "prediction", "initial", "grand", "prototype_distance", "training_logits", "test_logits")
 
 
+class UnseenError(PipelineError):
+    """The seeds that a metric was given say nothing of an example: more of them may."""
+
+
 def check_epoch(value: int | str) -> None:
     """Check a metric's `epoch` parameter.
 

@@ -22,7 +22,7 @@ VALUES_ONLY = (
 )
 # what a finished training is the result of; how its examples were chosen is told by the subset alone
 TRAINING = ("pipeline_lib.learn.train", "pipeline_lib.prune.validate")
-MESSAGES = ("PipelineError", "Diverged", "refuse", "storage.refuse")
+MESSAGES = ("PipelineError", "Diverged", "UnseenError", "refuse", "storage.refuse")
 DIGITS = 16  # hexadecimal digits kept: 64 bits
 
 

@@ -31,8 +31,8 @@ def areas(sweeps: dict[str, pd.DataFrame]) -> pd.DataFrame:
             (0..1). "random" and "full" must be there.
 
     Returns:
-        One row per metric (and "random"), balanced and budget with `COLUMNS`; area 1 = as on all data. Gains are differences
-        to random with the same balanced and budget, paired by seed. Intervals: 95% by Student's t; `verdict` is
+        One row per metric, "random" and "repeated_random", balanced and budget with `COLUMNS`; area 1 = as on all data. Gains
+        are differences to random with the same balanced and budget, paired by seed. Intervals: 95% by Student's t; `verdict` is
         "no difference shown" where the gain's interval holds 0 or there is none (a single run).
 
     Raises:

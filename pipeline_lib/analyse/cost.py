@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline_lib import storage
 from pipeline_lib.analyse.statistics import NO_INTERVAL, share_interval, values_at
-from pipeline_lib.analyse.sweeps import BASELINES, REPEATED, VARIANT, class_counts, classes_kept, gained
+from pipeline_lib.analyse.sweeps import UNSCORED, VARIANT, class_counts, classes_kept, gained
 from pipeline_lib.errors import PipelineError, one_of
 from pipeline_lib.prune.store import CLOCKED
 
@@ -138,15 +138,17 @@ def speeds(trainings: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per `what` with `SPEED_COLUMNS`: training images per second of the loop (batches made, steps taken), 10^12
         floating-point operations per second of the same, their share of the matrix product that was measured beside the
-        training, the shares of the time in making batches, steps, evaluation and files, and all seconds together.
+        training (NaN if none was), the shares of the time in making batches, steps, evaluation and files, and all seconds together.
     """
     rows = []
     for what, group in trainings.groupby("what", sort=False):
         total = group[list(ACCOUNT)].sum()
         loop, parts = total["data_seconds"] + total["compute_seconds"], total[list(PARTS)]
-        # each training's peak, by the time that it trained: they may have run on different machines
-        attainable = ((group["data_seconds"] + group["compute_seconds"]) * group["peak_flops_per_second"]).sum()
-        rates = (total["images"] / loop, total["flops"] / loop / TERA, total["flops"] / attainable)
+        # each training's peak, by the time that it trained: they may have run on different machines, and some without a peak
+        known = group[group["peak_flops_per_second"].notna()]
+        attainable = ((known["data_seconds"] + known["compute_seconds"]) * known["peak_flops_per_second"]).sum()
+        share = known["flops"].sum() / attainable if len(known) else np.nan
+        rates = (total["images"] / loop, total["flops"] / loop / TERA, share)
         rows.append((what, len(group), *rates, *(parts / parts.sum()), parts.sum()))
     return pd.DataFrame(rows, columns=SPEED_COLUMNS)
 
@@ -175,15 +177,14 @@ def ledger(sweeps: dict[str, pd.DataFrame], scoring: pd.DataFrame) -> pd.DataFra
     if "full" not in sweeps:
         raise PipelineError("cost ledger: no runs of the baseline full, so there is nothing to compare with. Sweep it too")
     prices = scoring.set_index("metric", verify_integrity=True)[list(PRICES)]
-    free = (*BASELINES, REPEATED)
-    unknown = [metric for metric in sweeps if metric not in free and metric not in prices.index]
+    unknown = [metric for metric in sweeps if metric not in UNSCORED and metric not in prices.index]
     if unknown:
         raise PipelineError(f"cost ledger: no cost of scoring is given for {one_of(unknown)}; known: {one_of(prices.index)}")
     full = sweeps["full"]
     full_flops, examples, sizes = values_at(full, value="flops").mean(), full["kept"].max(), class_counts(full).max()
     rows = []
     for metric, sweep in sweeps.items():
-        sources = pd.Series(0.0, index=PRICES) if metric in free else prices.loc[metric]
+        sources = pd.Series(0.0, index=PRICES) if metric in UNSCORED else prices.loc[metric]
         scoring_seconds, scoring_flops = (sources.filter(like=unit).sum() for unit in ("_seconds", "_flops"))
         for variant, runs in sweep.groupby([*VARIANT, "point"], dropna=False, sort=False):
             training_seconds, training_flops = runs["seconds"].mean(), runs["flops"].mean()

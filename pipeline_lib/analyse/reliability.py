@@ -21,6 +21,7 @@ from scipy import stats
 
 from pipeline_lib import dynamics, metrics
 from pipeline_lib.analyse.statistics import CONFIDENCE
+from pipeline_lib.dynamics import UnseenError
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.rng import generator
 
@@ -114,7 +115,7 @@ def table(score_of: dict[str, ScoreOf], seeds: int, splits: int, study_seed: int
 
     Returns:
         One row per metric with `COLUMNS`; correlations NaN and the reason in `note` where nothing can be measured: fewer than
-        two seeds, a metric that needs two seeds in each half and has one, or a half without any order.
+        two seeds, a metric that needs more seeds than a half has, or a half without any order.
     """
     rows = []
     for metric, scored_by in score_of.items():
@@ -124,6 +125,8 @@ def table(score_of: dict[str, ScoreOf], seeds: int, splits: int, study_seed: int
         else:
             try:
                 found = split_half(scored_by, seeds, splits, generator(study_seed, "split halves"))
+            except UnseenError as error:
+                note = f"halves are too small ({error})"
             except PipelineError as error:
                 if seeds // 2 > 1:
                     raise

@@ -20,7 +20,8 @@ CURVE_COLUMNS = (
     *("gain_mean", "gain_low", "gain_high", "kept_share"),
 )
 BASELINES = ("random", "full")  # what others are compared with
-REPEATED = "repeated_random"  # a new random subset in every epoch: has a gain over one that stays, and is no metric
+REPEATED = "repeated_random"  # RS2, another random subset in every epoch: has a gain over one that stays
+UNSCORED = (*BASELINES, REPEATED)  # no metrics
 
 
 def summarise(sweeps: dict[str, pd.DataFrame], examples: int) -> pd.DataFrame:
@@ -32,9 +33,10 @@ def summarise(sweeps: dict[str, pd.DataFrame], examples: int) -> pd.DataFrame:
 
     Returns:
         One row per metric, variant and point with `COLUMNS`: accuracies are shares (0..1) with 95% t-intervals over the runs;
-        the gain is the accuracy less that of the random subset of the same size, paired by seed, NaN for baselines.
+        the gain is the accuracy less that of the random subset of the same size, paired by seed, NaN for "random" and "full".
         `classes_missing` is the largest number of classes, over the runs, without a kept example; `kept_min` and `kept_max` are
-        the smallest and the largest share of a class that is kept, mean over the runs, NaN without "full" (the classes' sizes).
+        the smallest and the largest share of a class that is kept (by "repeated_random": in any epoch), mean over the runs, NaN
+        without "full" (the classes' sizes).
     """
     sizes = class_counts(sweeps["full"]).max() if "full" in sweeps else None
     rows = []

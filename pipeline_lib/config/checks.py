@@ -14,6 +14,10 @@ from pipeline_lib.errors import one_of
 if TYPE_CHECKING:
     from pipeline_lib.config.study import Study
 
+RANKING_COLUMNS = (
+    *("index", "file", "label", "true_label", "belief", "likely_mislabelled", "suggested_label", "below_threshold"),
+    *("threshold_votes", "rule"),
+)
 COUNTED_IN_EPOCHS = ("epoch", "early", "late", "window", "until")  # parameters of metrics that cannot exceed what was recorded
 
 
@@ -33,8 +37,15 @@ def check(study: "Study") -> None:
         if isinstance(dataset, Derived):
             _check_bases(study, name)
     for name in study.metrics:
-        if name == REPEATED or (name in BASELINES and study.metric_function(name) != "random"):
+        if name in UNSCORED and not (name == "random" == study.metric_function(name)):
             raise ValueError(f"metrics.{name}: the name is taken by the baseline; choose another")
+        if name in RANKING_COLUMNS or name.removesuffix("_rank") in set(study.metrics) - {name}:
+            raise ValueError(f"metrics.{name}: the name is taken by a column of ranking.csv; choose another")
+        if whole := study.read_in_part(name):
+            raise ValueError(
+                f"metrics.{name}: the name says {whole} of fewer epochs, seeds or another data set, which needs no entry; choose "
+                "another"
+            )
         _check_metric(study, name)
     for where, experiments in study.experiment_sections():
         for experiment in SWEPT:
@@ -226,8 +237,6 @@ def _check_ensemble(study: "Study", name: str) -> None:
             f"{key}.seeds.numbers: should be less than {ensemble.seeds}, the seeds of the ensemble of {name}, not "
             f"{max(experiments.seeds.numbers)}; all seeds are always drawn"
         )
-    if experiments.seeds:
-        _check_seed_groups(study, name, f"{key}.seeds")
     for other in experiments.transfer.datasets if experiments.transfer else []:
         _known(other, [known for known in study.datasets if known != name], f"{key}.transfer.datasets", "other data set")
         if study.images_of(other) != study.images_of(name):
@@ -235,17 +244,6 @@ def _check_ensemble(study: "Study", name: str) -> None:
                 f"{key}.transfer.datasets: {other} has other images or labels than {name}; name one that differs in its "
                 f"recipes alone (`base: {name}` without any change)"
             )
-
-
-def _check_seed_groups(study: "Study", name: str, key: str) -> None:
-    """Refuse metrics that have the name of a group of seeds."""
-    for names in study.ensemble_metrics(name, "seeds").values():
-        for few in (few for number, few in names.items() if number < study.ensemble_of(name).seeds):
-            for group in study.score_names(name, "seeds", few):
-                if group in study.metrics:
-                    raise ValueError(
-                        f"metrics.{group}: {key} gives this name to the scores of some seeds of the ensemble; choose another one"
-                    )
 
 
 def _check_score_epochs(study: "Study", name: str, key: str) -> None:

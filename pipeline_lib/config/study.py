@@ -103,12 +103,16 @@ class Study(Section):
         """Whether a metric is configured, or one that an experiment brings along."""
         if name in self.metrics or name == INPUT_NORM or CLUSTER_METRIC.fullmatch(name):
             return True
+        base = self.read_in_part(name)
+        return base is not None and metric_files.load(self.metric_function(base)).NEEDS == "dynamics"
+
+    def read_in_part(self, name: str) -> str | None:
+        """Return the configured metric that a name asks of fewer epochs, seeds or another data set (`el2n_at_2`); or None."""
         found = FOREIGN_METRIC.fullmatch(name)
         if found and found["dataset"] not in self.datasets:
-            return False
+            found = None
         found = found or EARLY_METRIC.fullmatch(name) or FEW_SEEDS_METRIC.fullmatch(name)
-        base = found["metric"] if found else None
-        return base in self.metrics and metric_files.load(self.metric_function(base)).NEEDS == "dynamics"
+        return found["metric"] if found and found["metric"] in self.metrics else None
 
     def has_features(self, dataset: str) -> bool:
         """Whether a data set has label-free features (SwAV)."""
@@ -147,9 +151,9 @@ class Study(Section):
             base = found["metric"]
             reading = {key: int(value) for key, value in found.groupdict().items() if key != "metric" and value is not None}
             entry = {"function": base} | self.metrics[base] | reading
-            # of a number of epochs before the end, what the metric says of the last one it says of theirs
-            at_last = {"epoch": "last"} if "until" in reading and "epoch" in metric_files.parameters(entry["function"]) else {}
-            return entry | at_last
+            # of a training cut short, the epoch that the metric looks at is the last one left
+            looks_at = {"epoch", "late"} & set(metric_files.parameters(entry["function"])) if "until" in reading else ()
+            return entry | dict.fromkeys(looks_at, "last")
         found = CLUSTER_METRIC.fullmatch(metric).groupdict()
         return {"function": "km", **found, "k": int(found["k"]) if found["k"].isdigit() else found["k"]}
 

@@ -58,7 +58,8 @@ def _panel(axes, curves: pd.DataFrame, full: pd.Series, sharing: int) -> None:
         else:
             look = {**style.look(metric), "linewidth": 1.4, "markersize": 5}
         axes.plot(cost, 100 * rows["accuracy_mean"], label=style.BASELINE_NAMES.get(metric, metric), **look)
-        aside = cost * BESIDE ** (place - len(metrics) / 2)  # on a logarithmic axis; many metrics cost the same
+        beside = place - (len(metrics) + len(baselines) - 1) / 2  # many metrics cost the same
+        aside = cost * BESIDE**beside  # on a logarithmic axis
         axes.vlines(aside, 100 * rows["accuracy_low"], 100 * rows["accuracy_high"], color=look["color"], linewidth=1, alpha=0.6)
         hollow = rows["classes_missing"] > 0
         if hollow.any() and metric not in baselines:

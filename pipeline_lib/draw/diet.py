@@ -12,7 +12,7 @@ from pipeline_lib.draw.style import plt
 DODGE = 0.5  # the intervals of all metrics at one place together, in distances to the next place
 COLUMNS = 3  # panels side by side
 GREY = "#555555"
-REFERENCES = {**style.BASELINES, "input_norm": ("#8C510A", (0, (6, 1.5, 1, 1.5)))}
+REFERENCES = {name: style.BASELINES[name] for name in ("random", "full")} | {"input_norm": ("#8C510A", (0, (6, 1.5, 1, 1.5)))}
 CALLED = {**style.BASELINE_NAMES, "input_norm": "by the input norm"}
 
 

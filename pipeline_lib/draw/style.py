@@ -32,7 +32,7 @@ UNLESS_EQUAL = "none where all are equal"  # of intervals, in the notes of figur
 HOLLOW_EQUAL = "hollow: all are equal, no interval"  # in figures where a hollow point has no other meaning
 HOLLOW = "hollow: a class has no example left"
 BASELINES = {"random": ("#555555", (0, (4, 2))), "repeated_random": ("#999999", "solid"), "full": ("black", (0, (1, 1.2)))}
-BASELINE_NAMES = {"random": "random", "repeated_random": "random, new each epoch", "full": "all data"}
+BASELINE_NAMES = {"random": "random", "repeated_random": "random, new each epoch (RS2)", "full": "all data"}
 
 plt.rcParams.update(
     {

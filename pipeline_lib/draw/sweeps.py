@@ -110,7 +110,7 @@ def upper_part(panel: Panel) -> list[Panel]:
 
 
 def draw(panels: list[Panel], title: str, names: dict[str, str] | None = None) -> Figure:
-    """Draw test accuracy against the point, baselines dashed; all panels on one scale, all enlarged ones on another.
+    """Draw test accuracy against the point, baselines grey and black; all panels on one scale, all enlarged ones on another.
 
     Where most points of a lone panel crowd at its upper edge, they are drawn once more, enlarged.
 
@@ -149,7 +149,7 @@ def note(table: pd.DataFrame) -> str:
         if most > 1
         else "no intervals: a single run per point"
     )
-    anew = "; random, new each epoch: grey" if REPEATED in set(table["metric"]) else ""
+    anew = "; new each epoch: solid grey" if REPEATED in set(table["metric"]) else ""
     at_right = f"\nrandom: dashed{anew}; all data: dotted, its bar at the right"
     if table.loc[table["metric"] == "random", "point"].isna().any():
         at_right = f"\nrandom: dashed{anew}; all data: dotted; their bars at the right"
@@ -176,29 +176,38 @@ def _hollow(rows: pd.DataFrame) -> pd.Series:
 
 def _panel(axes: Axes, panel: Panel, names: dict[str, str]) -> None:
     table = panel.table
-    metrics = [metric for metric in dict.fromkeys(table["metric"]) if metric not in style.BASELINES]
     curves = table[table["point"].notna()]
+    baselines = [name for name in style.BASELINES if name in set(table["metric"])]
+    metrics = [metric for metric in dict.fromkeys(curves["metric"]) if metric not in baselines]
+    lines = [*metrics, *(name for name in baselines if name in set(curves["metric"]))]
     points = np.sort(100 * curves["point"].unique().astype(float))
     width = np.ptp(points) or 100  # a single point has none
-    for place, metric in enumerate(metrics):
-        rows, look = curves[curves["metric"] == metric].sort_values("point"), style.look(metric)
+    for place, name in enumerate(lines):
+        rows = curves[curves["metric"] == name].sort_values("point")
         x = 100 * rows["point"]
-        aside = (place - (len(metrics) - 1) / 2) * _dodge(points, len(metrics))[x].to_numpy()
-        _line(axes, x, rows, {**look, "linewidth": 1.6, "markersize": 5.5, "label": names.get(metric, metric)}, aside)
-    for place, name in enumerate(name for name in style.BASELINES if name in set(table["metric"])):
-        rows, (colour, dashes) = table[table["metric"] == name].sort_values("point"), style.BASELINES[name]
-        look = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1}
-        if rows["point"].isna().all():  # one number for the whole axis
-            label = style.BASELINE_NAMES[name].replace("random", f"random {rows['kept_share'].iloc[0]:.0%}")
-            axes.axhline(100 * rows["accuracy_mean"].iloc[0], label=label, **look)
-            _intervals(axes, [points[-1] + MARGIN * (1 + place / 2) * width], rows, colour)
+        aside = (place - (len(lines) - 1) / 2) * _dodge(points, len(lines))[x].to_numpy()
+        if name in baselines:
+            look = {**_baseline(name), "label": style.BASELINE_NAMES[name]}
         else:
-            _line(axes, 100 * rows["point"], rows, {**look, "label": style.BASELINE_NAMES[name]})
+            look = {**style.look(name), "linewidth": 1.6, "markersize": 5.5, "label": names.get(name, name)}
+        _line(axes, x, rows, look, aside)
+    for place, name in enumerate(baselines):
+        if name in lines:
+            continue
+        rows, look = table[table["metric"] == name], _baseline(name)  # one number for the whole axis
+        label = style.BASELINE_NAMES[name].replace("random", f"random {rows['kept_share'].iloc[0]:.0%}")
+        axes.axhline(100 * rows["accuracy_mean"].iloc[0], label=label, **look)
+        _intervals(axes, [points[-1] + MARGIN * (1 + place / 2) * width], rows, look["color"])
     axes.set_xlabel(panel.xlabel)
     axes.set_title(panel.title, loc="left")
     if panel.lowest is not None:
         highest = np.nanmax(100 * table[["accuracy_mean", "accuracy_high"]])
         axes.set_ylim(panel.lowest, highest + 0.05 * (highest - panel.lowest))
+
+
+def _baseline(name: str) -> dict:
+    colour, dashes = style.BASELINES[name]
+    return {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1}
 
 
 def _dodge(points: np.ndarray, metrics: int) -> pd.Series:

@@ -8,7 +8,7 @@ holds examples out for validation, the seeds and epochs that trained on the exam
 
 import numpy as np
 
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.dynamics import UnseenError
 
 NEEDS = "dynamics"
 EPOCHS = 1
@@ -27,7 +27,7 @@ def score(dynamics) -> np.ndarray:
         (N,) float64.
 
     Raises:
-        PipelineError: no seed trained on an example.
+        UnseenError: no seed trained on an example.
     """
     total, counted = np.zeros(dynamics.examples), np.zeros(dynamics.examples)
     for seed in dynamics.seeds:
@@ -38,7 +38,7 @@ def score(dynamics) -> np.ndarray:
         counted += seen.sum(axis=0)
     unseen = int((counted == 0).sum())
     if unseen:
-        raise PipelineError(
+        raise UnseenError(
             f"aum_training: {unseen} of {dynamics.examples} examples were trained on by none of the "
             f"{len(dynamics.seeds)} seeds: a schedule with validation holds some out, and `balance: sampler` leaves some out. Take "
             "another recipe for scoring, more seeds, or the metric `aum`"

@@ -82,7 +82,7 @@ def plan(
 
     Args:
         experiment: its name in config.yaml.
-        metric: its name; or "random" (a fresh random order for every seed), "repeated_random" (one for every epoch) or "full".
+        metric: its name; or "random" (a random subset for every seed), "repeated_random" (one for every epoch) or "full".
         score: (N,) higher = harder, or (G, N) of which training seed s goes by row s modulo G; of the experiment `relabel` 1 for
             a doubted label, 0 for the others; None for a baseline.
         settings: the experiment's section.

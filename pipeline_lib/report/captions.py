@@ -33,7 +33,8 @@ SECTIONS = {
     "experiments": (
         "Experiments",
         "In every experiment networks are trained from scratch on a chosen part of the training data and tested on the same "
-        "untouched test set. The baselines are a random choice of as many examples, once or anew in every epoch, and all data.",
+        "untouched test set. The baselines are a random choice of as many examples and all data; where the question is which part "
+        "to keep, also as many examples drawn at random anew in every epoch (RS2, `repeated_random` in the tables).",
     ),
     "noise": ("Label noise", "What wrong labels do to the experiments, and how well the metrics find them."),
     "diet": (
@@ -50,7 +51,7 @@ SECTIONS = {
 }
 
 
-BASELINES_DRAWN = "Dashed: random; grey, where it is drawn: random, another subset in every epoch; dotted: all data."
+BASELINES_DRAWN = "Dashed: random; solid grey, where it is drawn: another random subset in every epoch (RS2); dotted: all data."
 SHARE_AXES = f"Across: the share of the training data left out; up: test accuracy after the last epoch. {BASELINES_DRAWN}"
 PAIRED = "All metrics share the seeds, so that equal seeds start from equal weights."
 
@@ -170,7 +171,7 @@ CAPTIONS = {
         "Area under the curves of leaving out the easiest",
         "One number per metric for the experiment above: the mean accuracy over the shares from 10% to 70% (composite "
         "Simpson rule), divided by the accuracy of all data at the same seed. An area of 1 means that nothing was lost.",
-        "Rows: metrics. Across: relative area, and its difference to random.",
+        "Rows: metrics, and random drawn anew. Across: relative area, and its difference to random.",
         behind.areas,
     ),
     "prune_hardest": Caption(

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slurm
 TABLE = "results/digits/sliding_window.csv"
 SCORES = [f"results/digits/scores/{metric}.h5" for metric in ("el2n", "forget", "km")]
 SWEEP = "results/digits/sweeps/sliding_window/el2n.csv"
-JOBS = {"prepare_dataset": 1, "train_seed": 2, "train_swav": 1, "cluster": 1, "score": 3, "sweep": 5, "draw_sweeps": 1}
+JOBS = {"prepare_dataset": 1, "train_seed": 2, "train_swav": 1, "cluster": 1, "score": 3, "sweep": 6, "draw_sweeps": 1}
 
 METRIC = '''"""{what}"""
 

@@ -144,6 +144,13 @@ def test_speeds_by_hand():
     assert ensemble["seconds"] == 8
 
 
+def test_a_training_whose_peak_is_not_known_takes_no_part_in_the_share():
+    row = {"what": "ensemble", **account(100, 1, 1, 2, 0, peak=4e12, flops=2e12)}
+    unknown = row | {"peak_flops_per_second": float("nan")}
+    assert speeds(pd.DataFrame([row, unknown])).loc[0, "share_of_peak"] == 2 / (2 * 4)
+    assert np.isnan(speeds(pd.DataFrame([unknown])).loc[0, "share_of_peak"])
+
+
 def test_the_accounts_of_files(tmp_path):
     seed, pair = tmp_path / "dynamics" / "seed0.h5", tmp_path / "connectivity" / "pair0.h5"
     storage.write_h5(seed, {}, account(100, 1, 1, 2, 0, peak=4e12))

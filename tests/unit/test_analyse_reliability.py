@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from pipeline_lib.analyse.reliability import COLUMNS, split_half, table
+from pipeline_lib.dynamics import UnseenError
 from pipeline_lib.errors import PipelineError
 
 EXAMPLES = 4000
@@ -114,3 +115,15 @@ def test_one_seed_has_no_halves_and_equal_scores_no_order():
     [row] = table({"flat": lambda chosen: np.zeros(5)}, 4, 5, study_seed=0).itertuples()
     assert row.note == "a half gives every example the same score"
     assert np.isnan(row.half_mean)
+
+
+def test_a_metric_that_a_half_cannot_score_is_left_out_with_a_word():
+    def score_of(seeds):
+        if 0 in seeds:
+            raise UnseenError("3 of 9 examples were trained on by none")
+        return np.arange(9.0)
+
+    found = table({"aum_training": score_of, "el2n": ensemble(6, 1)}, 6, 5, 0).set_index("metric")
+    assert np.isnan(found.loc["aum_training", "half_mean"])
+    assert found.loc["aum_training", "note"] == "halves are too small (3 of 9 examples were trained on by none)"
+    assert found.loc["el2n", "half_mean"] > 0

@@ -80,10 +80,17 @@ def test_the_names_say_what_is_read():
     assert [parsed.metric_function(name) for name in ("early_at_1", "std_of_2", "input_norm")] == ["el2n", "std", "input_norm"]
 
 
-def test_a_configured_metric_may_have_such_a_name_and_such_parameters():
-    parsed = parse_study(study(metrics={"el2n_at_2": {"function": "std", "until": 3, "seeds": 2}}))
-    assert parsed.metric_parameters("el2n_at_2") == {"epoch": "last", "until": 3, "seeds": 2}
-    assert parsed.metric_function("el2n_at_2") == "std"
+def test_a_configured_metric_may_have_such_parameters():
+    parsed = parse_study(study(metrics={"std_of_two": {"function": "std", "until": 3, "seeds": 2}}))
+    assert parsed.metric_parameters("std_of_two") == {"epoch": "last", "until": 3, "seeds": 2}
+    assert parsed.metric_function("std_of_two") == "std"
+
+
+def test_of_a_training_cut_short_the_teacher_is_the_last_epoch_left():
+    gap = {"function": "student_teacher", "early": 1, "late": 4}
+    parsed = parse_study(study(metrics={"gap": gap}))
+    assert parsed.metric_parameters("gap_at_2") == {"early": 1, "late": "last", "until": 2}
+    assert parsed.metric_parameters("gap_of_2") == {"early": 1, "late": 4, "seeds": 2}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +142,7 @@ MISTAKES = {
     ),
     "the name of a group of seeds": (
         {"metrics": {"el2n_of_3_1": {"function": "std"}}, "seeds": {"metrics": ["el2n"]}},
-        f"metrics.el2n_of_3_1: {KEY}.seeds gives this name to the scores of some seeds of the ensemble; choose another one",
+        "metrics.el2n_of_3_1: the name says el2n of fewer epochs, seeds or another data set, which needs no entry; choose another",
     ),
     "no seeds": ({"seeds": {"numbers": [0]}}, f"{KEY}.seeds.numbers.0: should be at least 1, not 0"),
     "number twice": ({"seeds": {"numbers": [2, 2]}}, f"{KEY}.seeds: numbers: 2 is given twice"),

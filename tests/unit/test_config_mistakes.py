@@ -34,6 +34,7 @@ UNKNOWN_KEYS = [
     ("datasets.digits.experiments.label_noise", "share", "noisy, kinds"),
 ]
 SOURCES = "should have either `source:` one of digits, cifar10, cifar100, npz, imagefolder, or `base:` another data set"
+IN_PART = "the name says el2n of fewer epochs, seeds or another data set, which needs no entry; choose another"
 SCHEDULES = "should be a section with `name:` one of constant, onecycle, cosine, steps, plateau"
 NESTEROV = {"name": "sgd", "lr": 0.1, "momentum": 0, "nesterov": True}
 DATASETS = "digits, noisy, photos, local"
@@ -99,6 +100,10 @@ WRONG_VALUES = [
         "repeated_random is a baseline and drawn where it can be; leave it out",
     ),
     ("metrics.repeated_random", {"function": "random"}, "the name is taken by the baseline; choose another"),
+    ("metrics.full", {"function": "random"}, "the name is taken by the baseline; choose another"),
+    ("metrics.label", {"function": "el2n"}, "the name is taken by a column of ranking.csv; choose another"),
+    ("metrics.el2n_rank", {"function": "std"}, "the name is taken by a column of ranking.csv; choose another"),
+    *((f"metrics.{name}", {"function": "std"}, IN_PART) for name in ("el2n_at_2", "el2n_of_3", "el2n_of_3_1", "el2n_from_noisy")),
     ("datasets.digits.experiments.sliding_window.metrics", ["std"], "there is no metric 'std'; accepted: el2n, km"),
     ("datasets.digits.experiments.sliding_window.metrics", ["full"], "full is a baseline and always drawn; leave it out"),
     ("datasets.digits.experiments.label_noise.noisy", "mnist", f"there is no data set 'mnist'; accepted: {DATASETS}"),

@@ -71,15 +71,15 @@ def test_one_line_per_metric_and_dashed_baselines():
 def test_random_drawn_anew_is_a_grey_line_of_its_own():
     anew = pd.DataFrame([row("repeated_random", NAN, 0.4, 0.75)], columns=COLUMNS)
     figure = draw(with_full(windows(), anew))
-    line = lines(figure.axes[0])["random 40%, new each epoch"]
+    line = lines(figure.axes[0])["random 40%, new each epoch (RS2)"]
     assert set(line.get_ydata()) == {75}
     assert line.get_linestyle() == "-"
-    assert "random, new each epoch: grey" in figure.get_supxlabel()
+    assert "random: dashed; new each epoch: solid grey" in figure.get_supxlabel()
     assert "new each epoch" not in draw(with_full(windows())).get_supxlabel()
     shares = pruned()
     anew = shares[shares["metric"] == "random"].assign(metric="repeated_random", accuracy_mean=0.8)
     found = lines(draw(with_full(pd.concat([shares, anew])), "prune_easiest").axes[0])
-    assert found["random, new each epoch"].get_ydata() == pytest.approx([80, 80])
+    assert found["random, new each epoch (RS2)"].get_ydata() == pytest.approx([80, 80])
 
 
 def test_random_is_a_curve_where_it_has_points():

@@ -318,13 +318,20 @@ def test_the_best_window_is_told_with_interval_and_warning():
     assert "best of 4 windows, and the best of many looks better than it is" in said
 
 
-def test_drawing_anew_is_set_beside_the_best_choice_and_beside_random_that_stays():
+def test_random_subsets_drawn_anew_are_set_beside_random_that_stays_and_the_best_choice_at_hindsight():
     table = reports.sweep()
     anew = table[table["metric"] == "el2n"].assign(metric="repeated_random", accuracy_mean=[0.86, 0.88])
-    said = summary.drawn_anew({"prune_easiest": pd.concat([table, anew])})
-    assert "With 30% left out it reaches 88.0% (95% interval 88.0 to 92.0), 5.0 percentage points above" in said
-    assert "above that of every metric at 1 of 2 shares" in said, "at 0% el2n has 80 and flip 85, at 30% el2n has 90"
-    assert summary.drawn_anew({"prune_easiest": table}) is None
+    easiest = pd.concat([table, anew])  # at 0% el2n has 80 and flip 85, at 30% el2n has 90
+    said = summary.repeated_random({"prune_easiest": easiest})
+    assert "At the 2 shares left out, from 0% to 30%, it is between -5.0 and +5.0 percentage points from" in said
+    assert "surely above it at 1 (95%" in said
+    assert "the higher mean at 1 of them" in said
+    hardest = table[table["metric"] == "flip"].assign(accuracy_mean=0.87)
+    assert "the higher mean at 2 of them" in summary.repeated_random({"prune_easiest": easiest, "prune_hardest": hardest})
+    single = easiest.assign(gain_low=np.nan)
+    assert "surely above it at none" in summary.repeated_random({"prune_easiest": single})
+    assert summary.repeated_random({"prune_easiest": table}) is None
+    assert summary.repeated_random({"sliding_window": easiest}) is None
     assert "repeated_random" not in summary.best_window({"sliding_window": pd.concat([table, anew.assign(accuracy_mean=0.99)])})
 
 

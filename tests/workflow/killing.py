@@ -31,7 +31,7 @@ from tests.workflow.conftest import CORRELATION, SLIDING_WINDOW, Project
 
 TARGETS = (SLIDING_WINDOW, CORRELATION)
 VICTIMS = {"job": signal.SIGKILL, "snakemake": signal.SIGKILL, "all": signal.SIGKILL, "all, asked": signal.SIGTERM}
-TRAININGS = 3 + 2 * 2 * 2 + 2 + 2  # 2 members and SwAV; by 2 metrics 2 windows with 2 seeds each; random and all data with 2 seeds
+TRAININGS = 3 + 2 * 2 * 2 + 3 * 2  # 2 members and SwAV; by 2 metrics 2 windows with 2 seeds each; 3 baselines with 2 seeds
 MOST_JOBS = 3  # begun before a blow falls
 LATEST = 2.5  # seconds after the last of them was seen; jobs of the tiny study take about as long
 LONG = 40  # epochs of a training: on an idle core a helper comes before the last is done

@@ -34,8 +34,8 @@ def score_uses(metric):
 
 
 def known_noise(dataset):
-    """The names of the tables that need a twin with wrong labels; none if there is no such twin."""
-    return ["noise_detection"] if study.experiments_of(dataset).label_noise.noisy else []
+    """The names of the tables that need known wrong labels; none if there are no such labels."""
+    return ["noise_detection"] if study.wrong_labels_of(dataset) else []
 
 
 def judged(dataset):
@@ -50,7 +50,7 @@ def judged(dataset):
 def claim_sweeps(dataset):
     """The sweeps that the claims are about: name of the table -> metric -> file."""
     files = {experiment: sweep_files(dataset, experiment) for experiment in judged(dataset)}
-    if known_noise(dataset):
+    if study.experiments_of(dataset).label_noise.noisy:
         files["noisy_sliding_window"] = sweep_files(noisy_twin(dataset), "sliding_window")
     return files
 
@@ -67,12 +67,14 @@ def other_networks(dataset):
 
 
 def claim_lineage(dataset):
-    lineage = [sweeps_lineage(dataset, *judged(dataset))]
+    lineage = [code("draw_correlation"), sweeps_lineage(dataset, *judged(dataset)), scores_lineage(dataset)]
     if known_noise(dataset):
-        lineage += [sweeps_lineage(noisy_twin(dataset), "sliding_window"), scores_lineage(noisy_twin(dataset))]
+        lineage += [code("draw_noise_detection"), scores_lineage(with_wrong_labels(dataset))]
+    if study.experiments_of(dataset).label_noise.noisy:
+        lineage.append(sweeps_lineage(noisy_twin(dataset), "sliding_window"))
     if other_networks(dataset):
-        lineage.append(sweeps_lineage(dataset, "transfer"))
-    return [*lineage, scores_lineage(dataset)]
+        lineage += [code("draw_transfer"), sweeps_lineage(dataset, "transfer")]
+    return lineage
 
 
 def area_inputs(wildcards):

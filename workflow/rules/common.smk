@@ -276,8 +276,10 @@ def chosen_by(dataset, experiment, metric):
     if experiment in VARIED:
         return {}
     if metric in UNSCORED:
-        if metric not in study.baselines(dataset, experiment):
-            raise WorkflowError(f"{experiment} of {dataset} has no baseline {metric}")
+        experiment_settings(dataset, experiment)  # says so if there is no such data set, or the experiment is off
+        there = study.baselines(dataset, experiment)
+        if metric not in there:
+            raise WorkflowError(f"{experiment} of {dataset} has no baseline {metric}; it has {one_of(there)}")
         return {}
     if experiment == "relabel":
         return {"flags": f"results/{dataset}/{DOUBTS[metric]}.csv"} if metric in DOUBTS else {}

@@ -101,6 +101,7 @@ def score_step(dataset, metric):
 # what a sweep does not use of its experiment's section: the metrics' names, and what belongs to scores where there are none
 UNUSED = {"metrics", "k", "features", "by", "epochs", "numbers", "datasets"}
 UNUSED_BY_RANDOM = UNUSED | {"starts", "strata", "cutoffs"}
+UNUSED_BY_REPEATED = UNUSED_BY_RANDOM | {"budget"}
 
 
 def sweep_settings(dataset, experiment, metric):
@@ -109,7 +110,7 @@ def sweep_settings(dataset, experiment, metric):
         return {"seeds": settings["seeds"]}
     if experiment in VARIED:  # what is tried stands in the recipes
         return {k: settings[k] for k in ("seeds", "validation") if k in settings}
-    unused = UNUSED_BY_RANDOM if metric in ("random", REPEATED) else UNUSED
+    unused = {"random": UNUSED_BY_RANDOM, REPEATED: UNUSED_BY_REPEATED}.get(metric, UNUSED)
     return {k: v for k, v in settings.items() if k not in unused}
 
 

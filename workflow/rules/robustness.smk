@@ -27,7 +27,12 @@ def attacks_of(dataset):
 
 def attacked_settings(dataset, metric):
     """The section of prune_easiest, of which only some shares and seeds are attacked."""
-    asked, settings = experiment_settings(dataset, "robustness"), sweep_settings(dataset, "prune_easiest", metric)
+    asked = experiment_settings(dataset, "robustness")
+    if metric == REPEATED:
+        raise WorkflowError(
+            f"networks of {dataset} trained by {metric} are not attacked; attacked are {one_of(BASELINES)} and metrics"
+        )
+    settings = sweep_settings(dataset, "prune_easiest", metric)
     return {key: asked.get(key, value) for key, value in settings.items()}
 
 
