@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) results/digits/sliding_window.png
 	@echo "Look at results/digits/sliding_window.png; its numbers are in results/digits/sliding_window.csv"
 
-# as many tests at once as there are cores, each with one thread: files of tests are the pieces
+# CORES files of tests at a time, with one thread each
 test: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm and not long"
 

@@ -27,7 +27,7 @@ class Log(logging.LoggerAdapter):
 def job(log_file: str, origins: Mapping[str, str] | None = None) -> Iterator[Log]:
     """Log to the rule's file; end with a message, not a traceback, where the user can act.
 
-    A helper adds to the file of the job that it helps, which says what is wrong and when it is done.
+    A helper appends to the log of the job that it helps; the job itself reports errors, and writes the last line.
 
     Args:
         log_file: the rule's `log`.

@@ -184,7 +184,7 @@ def _noise_found(tables) -> list[Part]:
     (a, a_low, a_high), (b, b_low, b_high) = behind.to_numpy()
     parts = [
         part(f"smaller AUROC of {one_of(NOISE_FINDERS)}", worse, CHANCE, points=False),
-        # exact (paired resamples) where one of the two is the best of all, whose ends are 0; else wider than it need be
+        # exact if one of the two is the best of all detectors (its interval is 0 to 0); otherwise wider than need be
         part(f"AUROC of {' less '.join(NOISE_FINDERS)}", (b - a, b_low - a_high, b_high - a_low), points=False),
     ]
     with suppress(UntestedError):  # a detector is judged by what it finds; the windows are further evidence

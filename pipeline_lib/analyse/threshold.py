@@ -3,8 +3,8 @@
 In every run some examples have a class of their own that nothing supports (`pipeline_lib.data.threshold`). Their AUM (the mean
 over the epochs of how far the label leads in the logits; high = easy, as in the paper) is what a wrong label has. An example
 of any other class whose AUM is no higher than a high percentile of theirs gets a vote against its label. A run does not judge
-its own threshold examples; other runs, with others, do. A label is doubted if more than half of its judges vote against it: of
-two runs both must, but for the threshold examples of one of them.
+its own threshold examples; other runs, with others, do. A label is doubted if more than half of its judges vote against it:
+with two runs both must; a threshold example of one run is judged by the other alone.
 
 Source: Pleiss et al. 2020, "Identifying Mislabeled Data using the Area Under the Margin Ranking". There the first of two runs
 judges all but its own threshold examples, and the second only those; letting all runs vote was measured to be more precise

@@ -259,8 +259,8 @@ class Study(Section):
     def score_names(self, dataset: str, experiment: str, metric: str) -> list[str]:
         """Return the scores that the trainings of a sweep go by: one for all; by some seeds of an ensemble, one for each training.
 
-        So many groups of seeds as there are, or trainings; where they end the trainings begin with the first again. The spread of
-        the trainings is then that of the scores as well.
+        Training s goes by group s modulo G of the seeds, G the smaller of the numbers of groups and of trainings. The intervals
+        over the trainings then contain the spread of the scores as well.
         """
         ensemble = self.ensemble_of(dataset).seeds
         if experiment != "seeds":

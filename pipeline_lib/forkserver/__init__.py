@@ -6,9 +6,9 @@ waits for the fork that runs the script, and ends as that ends. Arguments, worki
 are those of the job; what Snakemake gives all of its jobs (limits, niceness, processors) the server has too.
 
 The server imports the libraries and never uses them: it has no thread, no GPU context and no open file that a fork could damage.
-Of this package it should import only what changes no result (the models of the settings take as long as all else of it), so that a
-job computes with the code that lies on the disk when it starts. Where there is no server, or not the right one (a cluster's node,
-another interpreter, more threads), a job runs in its own process.
+Of this package it imports only the settings' models, which are slow to import and change no result: a job imports everything else
+itself, so that it computes with the code that lies on the disk when it starts. Where there is no server, or not the right one
+(a cluster's node, another interpreter, more threads), a job runs in its own process.
 
 The server also knows how many of the cores have nothing to do. A job of many parts that anybody can do (a sweep of trainings)
 may say so (`helped`), and its script then runs once more on every such core, as a helper: it does parts for the job, gives way as

@@ -103,7 +103,7 @@ def perturb(
         settings: norm, number and length of the steps.
         epsilon: bound on the change, in pixels of 0..1: of every pixel (linf) or of the Euclidean length of all (l2).
         starts: (B, C, H, W) changes within a bound of 1, from each of which an attempt begins; of each image the attempt counts
-            that leaves its label the smallest lead. None: one attempt, from the images themselves.
+            that leaves its label the smallest lead. Empty: one attempt, from the images themselves.
     """
     best = lead = None
     for start in starts or [torch.zeros_like(pixels)]:

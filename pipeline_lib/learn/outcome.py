@@ -20,8 +20,8 @@ class Outcome:
 
     Args:
         path: of the file.
-        settings: of what is trained, its precision settled: what is computed depends on it. What they were not given (the default
-            of a key that the training does not look at) is no part of its name.
+        settings: of what is trained, its precision settled: what is computed depends on it. Only keys that were given count for
+            the file's name: the workflow leaves out those that the training never reads.
         device: where to compute.
         dataset: fingerprint of the data set.
         params: of the job: `origin`, `upstream`, `code` and `study_seed`.
@@ -71,7 +71,8 @@ class Outcome:
         Args:
             arrays: by name.
             attrs: beside what the training is named by.
-            speed: account of the training, to which reading and writing are added; the file's own writing after it is written.
+            speed: account of the training. Changed in place: reading is added before the file is written, the time of writing
+                it after, so that the file itself lacks the latter.
             reading: seconds that reading the data set took.
 
         Returns:

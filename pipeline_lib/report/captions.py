@@ -267,15 +267,6 @@ TABLES = {
         "named). Contradicted: the whole interval speaks against it. Undecided: neither. Not tested: this study lacks what the "
         "claim is about.",
     ),
-    **{
-        f"correlation_{method}_intervals": Heading(
-            "metrics",
-            f"Intervals of the {method.capitalize()} correlations",
-            "Two-sided 95% bootstrap intervals over the examples (percentiles; all pairs on the same resamples). They cover the "
-            "draw of the examples, not that of the trainings.",
-        )
-        for method in ("spearman", "pearson")
-    },
     "ranking": Heading("ranking", "Training examples", ""),  # shown as two tables with words of their own
 }
 

@@ -46,8 +46,8 @@ CAPTIONS = {
         "fewer. The first panel compares such a score with that of the seeds that were left out, which share nothing with it but "
         "the recipe: the honest number, though the fewer seeds are left out, the more does their own noise count. The second "
         "compares it with the whole ensemble, of which it is a part, so that it must come near 1. The last panel trains without "
-        "the easiest; every training goes by the scores of other seeds as far as there are, so that its interval covers "
-        "which seeds they are: wholly for few seeds, less and less for groups that overlap, not at all for the whole ensemble.",
+        "the easiest. Each training uses another group of seeds while there are such, so that the interval contains the choice "
+        "of the seeds: wholly for small groups, in part for groups that overlap, not at all for the whole ensemble.",
         "Across: the number of seeds averaged; up: rank correlation, and test accuracy after training without the easiest. Dashed: "
         "random; dotted: all data.",
         agreed_by_seeds,

@@ -146,6 +146,10 @@ def test_starved_classes_by_hand():
     assert at(table, metric="full", balanced=False, measure=DRAWN, **{"class": EVERY})["mean"] == 0.5
 
 
+def test_random_subsets_of_every_epoch_leave_nothing_out_and_are_no_row():
+    pd.testing.assert_frame_equal(starved(SWEEPS | {"repeated_random": SWEEPS["random"]}), starved(SWEEPS))
+
+
 def test_without_a_drawn_test_set_there_is_no_accuracy_on_it():
     table = starved({metric: runs.drop(columns="drawn_accuracy") for metric, runs in SWEEPS.items()})
     assert DRAWN not in set(table["measure"])

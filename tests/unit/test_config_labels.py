@@ -32,6 +32,18 @@ def test_what_is_beyond_the_thesis_is_done_only_where_it_is_named():
     assert with_it.baselines("noisy", "relabel") == ("full",)
 
 
+def test_other_random_subsets_in_every_epoch_stand_where_the_question_is_which_part_to_keep():
+    parsed = parse_study(STUDY)
+    for experiment in ("sliding_window", "prune_easiest", "prune_hardest", "prune_fixed", "prune_stratified"):
+        assert parsed.baselines("digits", experiment) == ("random", "repeated_random", "full")
+    for experiment in ("clusters", "curriculum"):
+        assert parsed.baselines("digits", experiment) == ("random", "full")
+    steps = parse_study(
+        STUDY | {"experiments": {**STUDY["experiments"], "prune_fixed": {"budget": ["steps"], "metrics": ["el2n"]}}}
+    )
+    assert steps.baselines("digits", "prune_fixed") == ("random", "full"), "with as many steps it would be all data"
+
+
 def test_a_derived_data_set_takes_only_what_the_thesis_had_from_its_base():
     changes = study(relabel={"by": ["truth"]})
     changes["datasets"]["half"] = {"base": "noisy", "per_class": 5}

@@ -340,6 +340,25 @@ def test_one_share_is_one_panel_without_a_title():
     assert len(rows) == 6
 
 
+def test_random_drawn_anew_is_followed_beside_random_that_stays_and_by_no_panel_of_its_own():
+    table = pd.concat(
+        [
+            *(followed("el2n", 0.5, 0.6, budget=budget) for budget in ("epochs", "steps")),
+            *(followed("random", 0.5, 0.5, budget=budget) for budget in ("epochs", "steps")),
+            followed("repeated_random", 0.5, 0.7),
+            followed("full", NAN, 0.9),
+        ]
+    )
+    panels = curves.panels(table)
+    there = {title: set(rows["metric"]) for title, rows in panels.items()}
+    assert there == {
+        "as many epochs as on all data": {"el2n", "random", "repeated_random", "full"},
+        "as many steps as on all data": {"el2n", "random", "full"},
+    }
+    figure = curves.draw(panels, "digits")
+    assert lines(figure.axes[0])["random, new each epoch (RS2)"].get_linestyle() == "-"
+
+
 def test_variants_of_a_curve_have_their_own_random_runs():
     tables = [
         pd.concat([followed("el2n", 0.5, 0.6, balanced=balanced), followed("random", 0.5, share, balanced=balanced)])

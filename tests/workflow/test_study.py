@@ -214,6 +214,23 @@ def test_an_unknown_data_set_is_told_the_known_ones(project):
     assert "no data set 'nope' under `datasets`; it has digits" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        (
+            "results/digits/sweeps/curriculum/repeated_random.csv",
+            "curriculum of digits has no baseline repeated_random; it has random",
+        ),
+        ("results/nope/sweeps/sliding_window/random.csv", "no data set 'nope' under `datasets`; it has digits"),
+    ],
+)
+def test_a_baseline_that_is_none_is_refused_in_words(project, target, says):
+    done = project.snakemake("-n", target)
+    assert done.returncode != 0
+    assert says in done.stdout
+    assert "KeyError" not in done.stdout
+
+
 def test_diverging_training_keeps_finished_results(copy):
     copy.configure(**{"recipes.training.model": "one_conv", "recipes.training.optimiser": {"name": "sgd", "lr": 1.0e8}})
     done = copy.snakemake("--cores", "2", SLIDING_WINDOW)

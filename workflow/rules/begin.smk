@@ -11,9 +11,9 @@ IMPORTED_BY_JOBS = (
 def lift_default_rate_limit():
     """Switch off Snakemake's default limit of 100 jobs a second, which no study comes near.
 
-    To keep to it, the scheduler looks for jobs again a second after every look, as long as any wait. The end of a job is one more
-    look, so that there are ever more of them: hundreds a second after hundreds of jobs. Without queues as inputs, nothing but the
-    end of a job changes what can begin. A limit other than the default was asked for, and stays.
+    With the limit, every pass of the scheduler queues another one a second later as long as jobs wait, and every job that ends
+    begins a chain of its own: after hundreds of jobs hundreds of passes a second. Without queues as inputs, nothing but the end of
+    a job changes what can begin. A limit other than the default was asked for, and stays.
     """
     limit = getattr(workflow.scheduler, "job_rate_limiter", None)
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):

@@ -203,7 +203,7 @@ def check_imbalance(dataset):
 
 @functools.cache
 def check_source(dataset):
-    """A source that is not there is said before any job runs: one that fails takes the data set with it, and all that follows."""
+    """Refuse a missing source before any job: a failing prepare_dataset would delete dataset.h5, and all that follows be stale."""
     section, prepared = dataset_section(dataset), Path(f"data/{dataset}/dataset.h5").exists()
     with refused_in_words():
         match source_kind(dataset):

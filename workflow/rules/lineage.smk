@@ -34,7 +34,7 @@ def data_code(dataset):
 def dynamics_step(dataset, seed):
     settings = [study.seed, recipe(dataset, "scoring"), int(seed), grand_full(dataset)]
     purpose = study.ensemble_purpose(dataset)
-    if purpose != "scoring":  # which goes without saying: files from before there were others stay valid
+    if purpose != "scoring":  # left out, so that files from before there were other purposes stay valid
         settings.append(purpose)
     return step(settings, code("train_seed"), data_step(dataset))
 

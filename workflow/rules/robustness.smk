@@ -78,7 +78,7 @@ rule attack:
         "results/{dataset}/attacks/{metric}.csv",
     log:
         "results/{dataset}/logs/attack/{metric}.log",
-    # before the sweeps, which then find the trainings that they share with it; the other way round these lack their networks
+    # before the sweeps, which then find its trainings in the run store; theirs would lack the networks, and be done again here
     priority: 1
     conda:
         ENVIRONMENT
