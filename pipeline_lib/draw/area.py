@@ -50,7 +50,7 @@ def _dots(axes, rows: pd.DataFrame, quantity: str) -> None:
         look = style.look(row["metric"])
         axes.hlines(place, row[f"{quantity}_low"], row[f"{quantity}_high"], color=look["color"], linewidth=1.6, alpha=0.7)
         axes.plot(row[f"{quantity}_mean"], place, linestyle="none", markersize=6.5, label=row["metric"], **look)
-    axes.set_yticks(range(len(rows)), [style.BASELINE_NAMES.get(metric, metric) for metric in rows["metric"]])
+    axes.set_yticks(range(len(rows)), [style.tick(metric) for metric in rows["metric"]])
     axes.set_ylim(-0.6, len(rows) - 0.4)
 
 

@@ -77,6 +77,11 @@ def look(metric: str) -> dict:
     return {"color": _shade(colour, depth), "marker": markers[shape % len(markers)]}
 
 
+def tick(name: str) -> str:
+    """Return what a metric or baseline is called beside an axis: long names in two lines, so that they leave room for the panel."""
+    return BASELINE_NAMES.get(name, name).replace(", ", ",\n")
+
+
 def hollow(axes: Axes, x: np.ndarray, y: np.ndarray, where: np.ndarray, look: dict, size: float = 5.5) -> None:
     """Draw some points of a line anew, with a white middle.
 
