@@ -10,6 +10,7 @@ import functools
 import hashlib
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,21 +43,17 @@ def array(*arrays: np.ndarray) -> str:
     return digest.hexdigest()[:DIGITS]
 
 
-def folder(path: str | Path, suffixes: tuple[str, ...]) -> str:
+def folder(path: str | Path, is_read: Callable[[Path], bool]) -> str:
     """Return the fingerprint of a folder's listing: the name and size of every file that is read, not its date or content.
 
-    Read are files whose names end with one of the suffixes and that are not hidden, nor in a hidden folder. Folders in it that
-    are links are followed (a class folder may lie elsewhere), links further down are not.
+    Which files are read their reader says, of names that begin in the folder. Folders in it that are links are followed (a class
+    folder may lie elsewhere), links further down are not.
     """
     root = Path(path)
     linked = [entry for entry in root.iterdir() if entry.is_symlink() and entry.is_dir()] if root.is_dir() else []
     there = {file.relative_to(root): file for top in (root, *linked) for file in top.rglob("*")}
-    read = {name: file for name, file in there.items() if name.suffix.lower() in suffixes and not _hidden(name) and file.is_file()}
+    read = {name: file for name, file in there.items() if is_read(name) and file.is_file()}
     return value(sorted((name.as_posix(), file.stat().st_size) for name, file in read.items()))
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
 
 
 def zip_directory(path: str | Path) -> str:

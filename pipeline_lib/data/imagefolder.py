@@ -91,7 +91,7 @@ def scan(folder: str | Path, obtain: str = "") -> tuple[list[tuple[Path, int]], 
         raise PipelineError(f"{folder}: needs one folder of images per class, at least two; found {found}")
     images = []
     for label, folder_of_class in enumerate(classes):
-        members = sorted(p for p in folder_of_class.rglob("*") if _is_image(p.relative_to(folder_of_class)) and p.is_file())
+        members = sorted(p for p in folder_of_class.rglob("*") if is_image(p.relative_to(folder_of_class)) and p.is_file())
         if not members:
             raise PipelineError(f"{folder_of_class}: holds no image ({one_of(SUFFIXES)}). Fill it or remove the folder")
         images += [(path, label) for path in members]
@@ -103,7 +103,7 @@ def _tell_of_other_files(folders: list[str]) -> None:
     if endings:
         counted = one_of(f"{number} {ending}" for ending, number in endings.most_common())
         log.warning("files that are no images by their ending were passed over: %s. Read are %s", counted, one_of(SUFFIXES))
-    outside = [file for folder in folders for file in Path(folder).glob("*") if file.is_file() and _is_image(Path(file.name))]
+    outside = [file for folder in folders for file in Path(folder).glob("*") if file.is_file() and is_image(Path(file.name))]
     if outside:
         log.warning("%d images lie in no class folder and were passed over (%s, ...)", len(outside), outside[0])
 
@@ -111,14 +111,15 @@ def _tell_of_other_files(folders: list[str]) -> None:
 def _no_images(folder: Path) -> list[Path]:
     """Return the files of the class folders, relative to their folder, that are passed over though they are not hidden."""
     files = (file.relative_to(folder) for file in folder.glob("*/**/*") if file.is_file())
-    return [file for file in files if not _is_image(file) and not _hidden(file)]
+    return [file for file in files if not is_image(file) and not _hidden(file)]
 
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
+    """Whether a file, named from the folder on, is read: an image by its ending, and neither hidden nor in a hidden folder."""
     return path.suffix.lower() in SUFFIXES and not _hidden(path)
 
 

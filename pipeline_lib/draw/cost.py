@@ -52,11 +52,7 @@ def _panel(axes, curves: pd.DataFrame, full: pd.Series, sharing: int) -> None:
     for place, metric in enumerate([*baselines, *metrics]):
         rows = curves[curves["metric"] == metric].sort_values("point")
         cost = (rows["training_flops"] + rows["scoring_flops"] / sharing) / full["training_flops"]
-        if metric in baselines:
-            colour, dashes = style.BASELINES[metric]
-            look = {"color": colour, "linestyle": dashes, "linewidth": 1.8}
-        else:
-            look = {**style.look(metric), "linewidth": 1.4, "markersize": 5}
+        look = style.baseline(metric) if metric in baselines else {**style.look(metric), "linewidth": 1.4, "markersize": 5}
         axes.plot(cost, 100 * rows["accuracy_mean"], label=style.BASELINE_NAMES.get(metric, metric), **look)
         beside = place - (len(metrics) + len(baselines) - 1) / 2  # many metrics cost the same
         aside = cost * BESIDE**beside  # on a logarithmic axis

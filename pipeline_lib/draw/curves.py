@@ -45,8 +45,7 @@ def draw(panels: dict[str, pd.DataFrame], title: str) -> Figure:
 
 def _line(name: str) -> dict:
     if name in style.BASELINES:
-        colour, dashes = style.BASELINES[name]
-        return {"color": colour, "linestyle": dashes, "linewidth": 1.8, "label": style.BASELINE_NAMES[name]}
+        return {**style.baseline(name), "label": style.BASELINE_NAMES[name]}
     return {**style.look(name), "linewidth": 1.5, "markersize": 4, "label": name}
 
 

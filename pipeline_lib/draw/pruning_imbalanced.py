@@ -83,13 +83,13 @@ def _lines(axes: Axes, table: pd.DataFrame, measure: str, name: str, title: str,
         line = rows[rows["metric"] == metric].sort_values("point")
         look = {**style.look(metric), "linewidth": 1.6, "markersize": 5.5, "label": metric}
         _line(axes, line, look, aside=(place - (len(metrics) - 1) / 2) * DODGE)
-    for baseline, (colour, dashes) in style.BASELINES.items():
+    for baseline in style.BASELINES:
         line = rows[rows["metric"] == baseline].sort_values("point")
         if line.empty:
             continue
-        look = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1, "label": style.BASELINE_NAMES[baseline]}
+        look = {**style.baseline(baseline), "zorder": 1, "label": style.BASELINE_NAMES[baseline]}
         if baseline == "full":
-            axes.axhline(100 * line["mean"].iloc[0], **{**look, "label": "all data"})
+            axes.axhline(100 * line["mean"].iloc[0], **look)
         else:
             _line(axes, line, look)
     axes.set_title(title, loc="left")
@@ -112,9 +112,8 @@ def _gains(axes: Axes, table: pd.DataFrame, measure: str, name: str, title: str)
         line = rows[rows["metric"] == metric].sort_values("point")
         look = {**style.look(metric), "linewidth": 1.6, "markersize": 5.5}
         _line(axes, line, look, "gain_", (place - (len(metrics) - 1) / 2) * DODGE)
-    colour, dashes = style.BASELINES["random"]
     line = rows[rows["metric"] == "random"].sort_values("point")
-    _line(axes, line, {"color": colour, "linestyle": dashes, "linewidth": 1.8}, "gain_")
+    _line(axes, line, style.baseline("random"), "gain_")
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set_title(title, loc="left")
     axes.set_xlabel("left out (%)")

@@ -99,6 +99,5 @@ def _lines(axes: Axes, table: pd.DataFrame, value: str) -> None:
 
 def _look(name: str) -> dict:
     if name in style.BASELINES:
-        colour, dashes = style.BASELINES[name]
-        return {"color": colour, "linestyle": dashes, "linewidth": 1.8}
+        return style.baseline(name)
     return {**style.look(name), "linewidth": 1.5, "markersize": 5}

@@ -77,6 +77,12 @@ def look(metric: str) -> dict:
     return {"color": _shade(colour, depth), "marker": markers[shape % len(markers)]}
 
 
+def baseline(name: str) -> dict:
+    """Return the look of a baseline's line."""
+    colour, dashes = BASELINES[name]
+    return {"color": colour, "linestyle": dashes, "linewidth": 1.8}
+
+
 def tick(name: str) -> str:
     """Return what a metric or baseline is called beside an axis: long names in two lines, so that they leave room for the panel."""
     return BASELINE_NAMES.get(name, name).replace(", ", ",\n")

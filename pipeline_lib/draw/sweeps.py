@@ -187,27 +187,22 @@ def _panel(axes: Axes, panel: Panel, names: dict[str, str]) -> None:
         x = 100 * rows["point"]
         aside = (place - (len(lines) - 1) / 2) * _dodge(points, len(lines))[x].to_numpy()
         if name in baselines:
-            look = {**_baseline(name), "label": style.BASELINE_NAMES[name]}
+            look = {**style.baseline(name), "zorder": 1, "label": style.BASELINE_NAMES[name]}
         else:
             look = {**style.look(name), "linewidth": 1.6, "markersize": 5.5, "label": names.get(name, name)}
         _line(axes, x, rows, look, aside)
     for place, name in enumerate(baselines):
         if name in lines:
             continue
-        rows, look = table[table["metric"] == name], _baseline(name)  # one number for the whole axis
+        rows, look = table[table["metric"] == name], style.baseline(name)  # one number for the whole axis
         label = style.BASELINE_NAMES[name].replace("random", f"random {rows['kept_share'].iloc[0]:.0%}")
-        axes.axhline(100 * rows["accuracy_mean"].iloc[0], label=label, **look)
+        axes.axhline(100 * rows["accuracy_mean"].iloc[0], label=label, zorder=1, **look)
         _intervals(axes, [points[-1] + MARGIN * (1 + place / 2) * width], rows, look["color"])
     axes.set_xlabel(panel.xlabel)
     axes.set_title(panel.title, loc="left")
     if panel.lowest is not None:
         highest = np.nanmax(100 * table[["accuracy_mean", "accuracy_high"]])
         axes.set_ylim(panel.lowest, highest + 0.05 * (highest - panel.lowest))
-
-
-def _baseline(name: str) -> dict:
-    colour, dashes = style.BASELINES[name]
-    return {"color": colour, "linestyle": dashes, "linewidth": 1.8, "zorder": 1}
 
 
 def _dodge(points: np.ndarray, metrics: int) -> pd.Series:

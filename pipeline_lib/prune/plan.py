@@ -111,15 +111,9 @@ def plan(
     if metric == "full":
         return [Planned(NO_POINT, seed, np.arange(examples)) for seed in range(settings["seeds"])]
     if metric == REPEATED:
-        planned = list(_repeated_random(settings, recipe, dataset, study_seed, what))
+        planned = _repeated_random(settings, recipe, dataset, study_seed, what)
     else:
-        planned = []
-        for balanced, seed in product(settings["balanced"], range(settings["seeds"])):
-            row = None if score is None else by_seed[seed % len(by_seed)]
-            request = _request(metric, row, dataset.train_labels, balanced, study_seed, seed)
-            for point, kept in _subsets(experiment, request, settings, recipe, what):
-                _check(kept, settings, recipe, dataset, _named(what, point))
-                planned += [Planned(point, seed, kept, balanced, budget) for budget in settings["budget"]]
+        planned = _chosen_once(experiment, metric, by_seed, settings, recipe, dataset, study_seed, what)
     return sorted(planned, key=lambda run: (str(run.point), run.balanced, run.budget, run.seed))
 
 
@@ -140,6 +134,25 @@ def order_of(metric: str, score: np.ndarray | None, examples: int, study_seed: i
 def _request(metric: str, score: np.ndarray | None, labels: np.ndarray, balanced: bool, study_seed: int, seed: int) -> Request:
     order = order_of(metric, score, len(labels), study_seed, seed)
     return Request(score, order, labels if balanced else None, partial(generator, study_seed, "choice", metric, seed))
+
+
+def _chosen_once(
+    experiment: str,
+    metric: str,
+    by_seed: np.ndarray | None,
+    settings: dict,
+    recipe: Recipe,
+    dataset: Dataset,
+    study_seed: int,
+    what: str,
+) -> Iterator[Planned]:
+    """Yield the trainings on subsets that stay, or grow by a plan: by scores (G, N), or at random where there are none."""
+    for balanced, seed in product(settings["balanced"], range(settings["seeds"])):
+        row = None if by_seed is None else by_seed[seed % len(by_seed)]
+        request = _request(metric, row, dataset.train_labels, balanced, study_seed, seed)
+        for point, kept in _subsets(experiment, request, settings, recipe, what):
+            _check(kept, settings, recipe, dataset, _named(what, point))
+            yield from (Planned(point, seed, kept, balanced, budget) for budget in settings["budget"])
 
 
 def _subsets(

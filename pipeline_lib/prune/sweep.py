@@ -127,7 +127,7 @@ class Trainer:
     def _seen(self, kept: np.ndarray | list[np.ndarray]) -> list[int]:
         """Return how many examples of each class are trained on, in whatever epoch."""
         seen = np.zeros(len(self.dataset.train_labels), dtype=bool)
-        for subset in {id(subset): subset for subset in kept}.values() if isinstance(kept, list) else [kept]:
+        for subset in kept if isinstance(kept, list) else [kept]:
             seen[subset] = True
         return np.bincount(self.dataset.train_labels[seen], minlength=len(self.dataset.class_names)).tolist()
 

@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from pipeline_lib.config import parse_study
+from pipeline_lib.analyse import sweeps
+from pipeline_lib.config import BASELINES, REPEATED, UNSCORED, parse_study
 from tests.unit.studies import STUDY, changed, complaints
 
 STEADY = STUDY["recipes"]["small"] | {"schedule": {"name": "constant"}}
@@ -30,6 +31,10 @@ def test_what_is_beyond_the_thesis_is_done_only_where_it_is_named():
     assert "relabel" not in with_it.swept("digits")
     assert with_it.swept_metrics("noisy", "relabel") == ["threshold"]
     assert with_it.baselines("noisy", "relabel") == ("full",)
+
+
+def test_the_analysis_calls_the_baselines_as_the_configuration_does():
+    assert (sweeps.BASELINES, sweeps.REPEATED, sweeps.UNSCORED) == (BASELINES, REPEATED, UNSCORED)
 
 
 def test_other_random_subsets_in_every_epoch_stand_where_the_question_is_which_part_to_keep():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline_lib import fingerprint
+from pipeline_lib.data.imagefolder import is_image
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -140,7 +141,7 @@ def test_the_place_of_the_checkout_does_not_count(project, tmp_path_factory, mon
 
 
 def listed(folder):
-    return fingerprint.folder(folder, (".png", ".jpg"))
+    return fingerprint.folder(folder, is_image)
 
 
 @pytest.fixture

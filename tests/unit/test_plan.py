@@ -173,6 +173,7 @@ def test_a_subset_for_every_epoch_is_as_large_as_one_that_stays_and_all_examples
     anew, stays = plan(experiment, REPEATED), plan(experiment, "random")
     assert str([(run.point, run.seed, run.budget) for run in anew]) == str([(run.point, run.seed, "epochs") for run in stays])
     for run, same in zip(anew, stays, strict=True):
+        assert callable(run.kept), "all subsets of all trainings at once would fill the memory"
         epochs = run.with_subsets().kept
         assert [len(subset) for subset in epochs] == [len(same.kept)] * RECIPE["epochs"]
         turns = np.zeros(100, int)
@@ -191,6 +192,20 @@ def test_a_subset_for_every_epoch_is_as_large_as_one_that_stays_and_all_examples
 def test_a_subset_for_every_epoch_can_keep_the_same_share_of_every_class(plan):
     for run in plan("prune_easiest", REPEATED, balanced=[True], shares=[0.8]):
         assert [np.bincount(LABELS[subset]).tolist() for subset in run.with_subsets().kept] == [[10, 6, 4]] * RECIPE["epochs"]
+
+
+def test_within_a_class_all_examples_take_turns(plan):
+    for run in plan("prune_easiest", REPEATED, balanced=[True], shares=[0.8]):
+        turns = np.bincount(np.concatenate(run.with_subsets().kept), minlength=100)
+        assert max(np.ptp(turns[label == LABELS]) for label in range(3)) <= 1
+
+
+def test_a_class_that_no_epoch_has_is_refused(plan):
+    """2% of 50, 30 and 20 examples are two: one of the first class, and one of the second, of which more is left over."""
+    settings = {"balanced": [True], "shares": [0.98], "recipe": {"batch": 2}}
+    with pytest.raises(PipelineError, match="no example of class cat is left"):
+        plan("prune_easiest", REPEATED, missing_classes="error", **settings)
+    assert len(plan("prune_easiest", REPEATED, missing_classes="allow", **settings)) == 2
 
 
 def test_with_as_many_steps_as_on_all_data_no_subset_is_drawn_for_every_epoch(plan):

@@ -164,9 +164,9 @@ def source_stamp(dataset):
         case "npz":
             return fingerprint.zip_directory(section.npz)
         case "imagefolder":
-            from pipeline_lib.data.imagefolder import SUFFIXES
+            from pipeline_lib.data.imagefolder import is_image
 
-            return [fingerprint.folder(path, SUFFIXES) for path in (section.train, section.test) if path]
+            return [fingerprint.folder(path, is_image) for path in (section.train, section.test) if path]
     return None
 
 
