@@ -9,12 +9,13 @@ demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) results/digits/sliding_window.png
 	@echo "Look at results/digits/sliding_window.png; its numbers are in results/digits/sliding_window.csv"
 
-# CORES files of unit tests at a time, with one thread each; then, one after the other, what watches the clock or starts Snakemake
+# CORES files of tests at a time, with one thread each; then, one after the other, what watches the clock
 SHORT := -m "not slow and not slurm and not long"
-CLOCK := tests/unit/test_forkserver.py tests/unit/test_helpers.py tests/unit/test_record.py tests/unit/test_resume.py tests/unit/test_speed.py
+CLOCK := $(addprefix tests/,$(addsuffix .py,unit/test_forkserver unit/test_helpers unit/test_record unit/test_resume unit/test_speed \
+	workflow/test_forked_jobs workflow/test_interrupted workflow/test_scheduler))
 test: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile $(SHORT) $(CLOCK:%=--ignore=%) tests/unit
-	$(BIN)/python -m pytest $(SHORT) $(CLOCK) tests/workflow tests/gpu
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile $(SHORT) $(CLOCK:%=--ignore=%) tests/unit tests/workflow
+	$(BIN)/python -m pytest $(SHORT) $(CLOCK) tests/gpu
 
 # the workflow of every part beyond the thesis, on small data, and a quick run of all benchmarks: four minutes
 test-long: .venv/installed

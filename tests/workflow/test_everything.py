@@ -82,6 +82,23 @@ def test_a_finished_report_has_nothing_to_do(reported):
     assert reported.plan(REPORT) == set()
 
 
+def test_an_edit_of_what_makes_a_table_reaches_its_readers_even_if_the_run_stops_between(reported, tmp_path):
+    copy = type(reported).__new__(type(reported))
+    copy.folder = tmp_path / "copy"
+    shutil.copytree(reported.folder, copy.folder, symlinks=True)
+    copy.edit("pipeline_lib/draw/noise_detection.py", "ROW = 0.3 ", "ROW = 0.4 ")
+    copy.make("results/digits/noise_detection.csv")
+    assert copy.plan("results/digits/claims.csv") == {"judge_claims"}
+
+
+def test_a_rule_that_reads_what_no_step_is_known_of_is_refused(project):
+    """Its results would not follow the changes of what it reads."""
+    project.edit("workflow/rules/analyse.smk", r'/noise_detection\.csv"): noise_table', r'/noise\.csv"): noise_table')
+    done = project.snakemake("-n", "results/digits/claims.csv")
+    assert done.returncode != 0
+    assert "results/digits/noise_detection.csv: no step in STEPS makes it" in done.stdout
+
+
 def test_one_metric_more_trains_nothing_that_is_not_new(reported):
     config = (reported.folder / "config.yaml").read_bytes()
     reported.configure(**{"metrics.std": {}, "experiments.prune_easiest.metrics": ["el2n", "km", "std"]})

@@ -99,6 +99,14 @@ def test_touched_files(project):
     assert project.plan(SLIDING_WINDOW, CORRELATION) == set()
 
 
+def test_a_touched_data_set_too_large_for_checksums(project):
+    """Snakemake goes by the date of a file that it may not read; a `cp -r` would have all be trained again."""
+    limit, data = 200_000, project.folder / "data/digits/dataset.h5"
+    assert data.stat().st_size > limit
+    os.utime(data)
+    assert project.plan("--max-checksum-file-size", str(limit), SLIDING_WINDOW, CORRELATION) == set()
+
+
 def test_a_script_comment_and_a_script_change(project):
     project.edit("workflow/scripts/draw_sweeps.py", "with job(", "# here\nwith job(")
     assert project.plan(SLIDING_WINDOW, CORRELATION) == set()

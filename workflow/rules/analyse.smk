@@ -66,15 +66,24 @@ def other_networks(dataset):
     return ["transfer"] if "transfer" in study.swept(dataset) else []
 
 
-def claim_lineage(dataset):
-    lineage = [code("draw_correlation"), sweeps_lineage(dataset, *judged(dataset)), scores_lineage(dataset)]
-    if known_noise(dataset):
-        lineage += [code("draw_noise_detection"), scores_lineage(with_wrong_labels(dataset))]
-    if study.experiments_of(dataset).label_noise.noisy:
-        lineage.append(sweeps_lineage(noisy_twin(dataset), "sliding_window"))
-    if other_networks(dataset):
-        lineage += [code("draw_transfer"), sweeps_lineage(dataset, "transfer")]
-    return lineage
+def correlation_table(dataset):
+    return table(code("draw_correlation"), score_files(dataset))
+
+
+def noise_table(dataset):
+    return table(code("draw_noise_detection"), score_files(with_wrong_labels(dataset)))
+
+
+def transfer_table(dataset):
+    files = [*sweep_files(dataset, "transfer").values(), *named_scores(dataset, "transfer")]
+    return table(code("draw_transfer"), files)
+
+
+STEPS |= {
+    re.compile(rf"results/(?P<dataset>{NAME})/correlation_pearson_intervals\.csv"): correlation_table,
+    re.compile(rf"results/(?P<dataset>{NAME})/noise_detection\.csv"): noise_table,
+    re.compile(rf"results/(?P<dataset>{NAME})/transfer\.csv"): transfer_table,
+}
 
 
 def area_inputs(wildcards):
@@ -102,8 +111,8 @@ rule draw_area:
     params:
         sweeps=lambda w: sweep_files(w.dataset, "prune_easiest"),
         code=code("draw_area"),
-        upstream=lambda w: sweeps_lineage(w.dataset, "prune_easiest"),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Compute the areas under the pruning curves of {wildcards.dataset}"
     script:
@@ -128,8 +137,8 @@ rule draw_cost:
         sweeps=lambda w: sweep_files(w.dataset, "prune_easiest"),
         scoring=lambda w: scoring_uses(w.dataset, "prune_easiest"),
         code=code("draw_cost"),
-        upstream=lambda w: sweeps_lineage(w.dataset, "prune_easiest"),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Add up what pruning of {wildcards.dataset} costs"
     script:
@@ -141,12 +150,6 @@ def alone_files(dataset):
     features = [f"results/{dataset}/features/swav.h5"] if study.has_features(dataset) else []
     threshold = threshold_runs(dataset) if has_threshold(dataset) else []
     return [*ensemble_files(dataset), *features, *threshold, *landscape_files(dataset)]
-
-
-def alone_lineage(dataset):
-    features = features_step(dataset).lineage if study.has_features(dataset) else None
-    threshold = lineages(threshold_steps(dataset)) if has_threshold(dataset) else []
-    return [ensemble_lineage(dataset), features, threshold, landscape_lineage(dataset)]
 
 
 def told_sweeps(dataset):
@@ -170,15 +173,8 @@ rule sum_speed:
     params:
         sweeps=lambda w: told_sweeps(w.dataset),
         code=code("sum_speed"),
-        upstream=lambda w: [
-            [
-                sweep_step(w.dataset, name, metric).lineage
-                for name, sweeps in told_sweeps(w.dataset).items()
-                for metric in sweeps
-            ],
-            alone_lineage(w.dataset),
-        ],
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Say how fast the trainings of {wildcards.dataset} were"
     script:
@@ -187,7 +183,7 @@ rule sum_speed:
 
 rule draw_reliability:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
         table="results/{dataset}/reliability.csv",
@@ -204,8 +200,8 @@ rule draw_reliability:
         splits=RELIABILITY_SPLITS,
         study_seed=study.seed,
         code=code("draw_reliability", *map(metric_module, dynamics_metrics())),
-        upstream=lambda w: ensemble_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Score halves of the ensemble of {wildcards.dataset} and correlate them"
     script:
@@ -214,7 +210,7 @@ rule draw_reliability:
 
 rule draw_noise_detection:
     input:
-        dataset=lambda w: f"data/{with_wrong_labels(w.dataset)}/dataset.h5",
+        unpack(lambda w: images_of(with_wrong_labels(w.dataset))),
         scores=lambda w: score_files(with_wrong_labels(w.dataset)),
     output:
         table="results/{dataset}/noise_detection.csv",
@@ -231,8 +227,8 @@ rule draw_noise_detection:
         noisy=lambda w: with_wrong_labels(w.dataset),
         study_seed=study.seed,
         code=code("draw_noise_detection"),
-        upstream=lambda w: scores_lineage(with_wrong_labels(w.dataset)),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Measure how well the metrics find wrong labels of {wildcards.dataset}"
     script:
@@ -241,8 +237,8 @@ rule draw_noise_detection:
 
 rule judge_claims:
     input:
+        unpack(images),
         lambda w: [path for files in claim_sweeps(w.dataset).values() for path in files.values()],
-        dataset="data/{dataset}/dataset.h5",
         dynamics=lambda w: ensemble_files(w.dataset) if early_and_final(w.dataset) else [],
         correlation="results/{dataset}/correlation_pearson_intervals.csv",
         noise=lambda w: [f"results/{w.dataset}/{name}.csv" for name in known_noise(w.dataset)],
@@ -262,8 +258,8 @@ rule judge_claims:
         splits=RELIABILITY_SPLITS,
         study_seed=study.seed,
         code=code("judge_claims", *dict.fromkeys(metric_module(m) for m in EARLY_AND_FINAL if m in study.metrics)),
-        upstream=lambda w: claim_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Judge the claims of the thesis on {wildcards.dataset}"
     script:
@@ -272,7 +268,7 @@ rule judge_claims:
 
 rule believe:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
         train="results/{dataset}/belief.csv",
@@ -286,9 +282,9 @@ rule believe:
         runtime=light_minutes,
     params:
         code=code("believe"),
-        upstream=lambda w: ensemble_lineage(w.dataset),
-        origin=lambda w: belief_step(w.dataset).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Average what the ensemble believes of {wildcards.dataset} and flag likely wrong labels"
     script:
@@ -300,13 +296,9 @@ def threshold_votes(dataset):
     return [f"results/{dataset}/threshold_votes.csv"] if has_threshold(dataset) else []
 
 
-def votes_lineage(dataset):
-    return votes_step(dataset).lineage if has_threshold(dataset) else None
-
-
 rule rank_examples:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         belief="results/{dataset}/belief.csv",
         scores=lambda w: score_files(w.dataset),
         votes=lambda w: threshold_votes(w.dataset),
@@ -323,8 +315,8 @@ rule rank_examples:
         metrics=lambda w: study.metrics_of(w.dataset),
         code=code("rank_examples"),
         threshold=plain(study.threshold),
-        upstream=lambda w: [scores_lineage(w.dataset), belief_step(w.dataset).lineage, votes_lineage(w.dataset)],
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Rank the examples of {wildcards.dataset}"
     script:

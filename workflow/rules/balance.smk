@@ -28,8 +28,8 @@ rule draw_confusion:
         runtime=light_minutes,
     params:
         code=code("draw_confusion"),
-        upstream=lambda w: sweep_step(w.dataset, "prune_easiest", "full").lineage,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw which classes of {wildcards.dataset} are confused"
     script:
@@ -53,8 +53,8 @@ rule draw_pruning_imbalanced:
         sweeps=lambda w: sweep_files(w.dataset, "prune_easiest"),
         share=lambda w: starving_share(w.dataset),
         code=code("draw_pruning_imbalanced"),
-        upstream=lambda w: sweeps_lineage(w.dataset, "prune_easiest"),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw what pruning leaves of the classes of {wildcards.dataset}"
     script:

@@ -3,7 +3,7 @@
 # Every rule names three things in `params`, and reruns when one of them changes (profiles/default: rerun-triggers):
 #   settings  the part of config.yaml that it uses
 #   code      fingerprint of its script and of everything that the script imports from pipeline_lib
-#   upstream  the same of everything before it, so an edit reaches its consumers even if a run is interrupted between
+#   upstream  the same of everything before it (lineage.smk)
 import contextlib
 import functools
 import importlib.util
@@ -152,7 +152,7 @@ def source_settings(dataset):
         case "cifar":
             values["archive"] = f"data/archives/{section.source}.tar.gz"
         case "derived":
-            values |= {"name": dataset, "base_file": f"data/{section.base}/dataset.h5"}
+            values |= {"name": dataset, "base_file": dataset_file(section.base)}
     return values
 
 
@@ -223,7 +223,9 @@ def dataset_inputs(wildcards):
     check_source(wildcards.dataset)
     check_imbalance(wildcards.dataset)
     settings = source_settings(wildcards.dataset)
-    return {name: settings[key] for name, key in (("archive", "archive"), ("base", "base_file")) if key in settings}
+    if isinstance(study.datasets[wildcards.dataset], Derived):
+        return images_of(study.datasets[wildcards.dataset].base)
+    return {"archive": settings["archive"]} if "archive" in settings else {}
 
 
 def clusters_file(dataset, metric):
@@ -243,6 +245,22 @@ def metric_module(metric):
     return f"pipeline_lib.metrics.{study.metric_function(metric_of(metric))}"
 
 
+def dataset_file(dataset):
+    return f"data/{dataset}/dataset.h5"
+
+
+def images(wildcards):
+    """The data set as a job's input: a new date does not make it a new one, and a change is carried on by the table beside it.
+
+    With `ancient` alone, jobs that follow one whose parameters changed would be left for the next invocation.
+    """
+    return images_of(wildcards.dataset)
+
+
+def images_of(dataset):
+    return {"dataset": ancient(dataset_file(dataset)), "classes": f"data/{dataset}/classes.csv"}
+
+
 def ensemble_files(dataset):
     return [f"results/{dataset}/dynamics/seed{seed}.h5" for seed in ensemble_seeds(dataset)]
 
@@ -257,7 +275,7 @@ def sources_of(dataset, metric):
                 raise WorkflowError(f"metrics.{metric}: needs at least {fewest} ensemble seeds, {scorer} has {seeds}")
             return ensemble_files(scorer)
         case "images":
-            return [f"data/{dataset}/dataset.h5"]
+            return [dataset_file(dataset)]
         case "clusters":
             return [f"results/{dataset}/features/swav.h5", clusters_file(dataset, metric)]
     return []
@@ -267,12 +285,8 @@ def sources_of(dataset, metric):
 DOUBTS = {"threshold": "threshold_votes", "lead": "belief"}
 
 
-def sweep_scores(wildcards):
-    """What a sweep chooses by: scores, doubted labels, or nothing."""
-    return chosen_by(wildcards.dataset, wildcards.experiment, wildcards.metric)
-
-
 def chosen_by(dataset, experiment, metric):
+    """What a sweep chooses by: scores, doubted labels, or nothing."""
     if experiment in VARIED:
         return {}
     if metric in UNSCORED:
@@ -285,6 +299,11 @@ def chosen_by(dataset, experiment, metric):
         return {"flags": f"results/{dataset}/{DOUBTS[metric]}.csv"} if metric in DOUBTS else {}
     names = study.score_names(dataset, experiment, metric)
     return {"scores": [f"results/{dataset}/scores/{name}.h5" for name in names]}
+
+
+def choice_files(dataset, experiment, metric):
+    files = chosen_by(dataset, experiment, metric)
+    return [*files.get("scores", []), *([files["flags"]] if "flags" in files else [])]
 
 
 def experiment_settings(dataset, experiment):

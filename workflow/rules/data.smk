@@ -21,7 +21,8 @@ rule prepare_dataset:
     input:
         unpack(dataset_inputs),
     output:
-        "data/{dataset}/dataset.h5",
+        dataset="data/{dataset}/dataset.h5",
+        classes="data/{dataset}/classes.csv",
     log:
         "data/{dataset}/prepare_dataset.log",
     conda:
@@ -35,9 +36,9 @@ rule prepare_dataset:
         source=lambda w: source_stamp(w.dataset),
         seed=study.seed,
         code=lambda w: data_code(w.dataset),
-        upstream=lambda w: data_step(w.dataset).lineage,
-        origin=lambda w: data_step(w.dataset).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Prepare the data set {wildcards.dataset}"
     script:

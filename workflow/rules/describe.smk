@@ -17,7 +17,7 @@ def elbow_features():
 
 rule draw_distributions:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         scores=lambda w: score_files(w.dataset),
     output:
         table="results/{dataset}/distributions.csv",
@@ -32,8 +32,8 @@ rule draw_distributions:
     params:
         functions=lambda w: {m: study.metric_function(m) for m in study.metrics_of(w.dataset)},
         code=code("draw_distributions"),
-        upstream=lambda w: scores_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the distributions of {wildcards.dataset}"
     script:
@@ -42,7 +42,7 @@ rule draw_distributions:
 
 rule draw_tsne:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         features="results/{dataset}/features/swav.h5",
     output:
         table="results/{dataset}/tsne.csv",
@@ -58,8 +58,8 @@ rule draw_tsne:
         examples=TSNE_EXAMPLES,
         study_seed=study.seed,
         code=code("draw_tsne"),
-        upstream=lambda w: features_step(w.dataset).lineage,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the t-SNE of {wildcards.dataset}"
     script:
@@ -68,7 +68,7 @@ rule draw_tsne:
 
 rule draw_examples:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         scores="results/{dataset}/scores/{metric}.h5",
         belief="results/{dataset}/belief.csv",
     output:
@@ -85,8 +85,8 @@ rule draw_examples:
         each=EXAMPLES_EACH,
         study_seed=study.seed,
         code=code("draw_examples"),
-        upstream=lambda w: [score_step(w.dataset, w.metric).lineage, belief_step(w.dataset).lineage],
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the examples of {wildcards.dataset} by {wildcards.metric}"
     script:
@@ -95,7 +95,7 @@ rule draw_examples:
 
 rule draw_suspicious:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         belief="results/{dataset}/belief{split}.csv",
     output:
         table="results/{dataset}/suspicious{split}.csv",
@@ -111,8 +111,8 @@ rule draw_suspicious:
         runtime=light_minutes,
     params:
         code=code("draw_suspicious"),
-        upstream=lambda w: belief_step(w.dataset).lineage,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the labels of {wildcards.dataset} to look at first ({output.table})"
     script:
@@ -121,7 +121,7 @@ rule draw_suspicious:
 
 rule draw_augmentations:
     input:
-        "data/{dataset}/dataset.h5",
+        unpack(images),
     output:
         table="results/{dataset}/augmentations.csv",
         figure="results/{dataset}/augmentations.png",
@@ -138,8 +138,8 @@ rule draw_augmentations:
         draws=AUGMENTED_DRAWS,
         study_seed=study.seed,
         code=code("draw_augmentations"),
-        upstream=lambda w: data_step(w.dataset).lineage,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the augmentations of {wildcards.dataset}"
     script:
@@ -148,7 +148,7 @@ rule draw_augmentations:
 
 rule draw_data_map:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
         table="results/{dataset}/data_map.csv",
@@ -164,8 +164,8 @@ rule draw_data_map:
         examples=DATA_MAP_EXAMPLES,
         study_seed=study.seed,
         code=code("draw_data_map"),
-        upstream=lambda w: ensemble_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the data map of {wildcards.dataset}"
     script:
@@ -174,7 +174,7 @@ rule draw_data_map:
 
 rule draw_elbow:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         clusters=f"results/{{dataset}}/clusters/{elbow_features()}-elbow.h5",
     output:
         table="results/{dataset}/elbow.csv",
@@ -189,8 +189,8 @@ rule draw_elbow:
     params:
         features=elbow_features(),
         code=code("draw_elbow"),
-        upstream=lambda w: clusters_step(w.dataset, elbow_features(), "elbow").lineage,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the elbow of {wildcards.dataset}"
     script:

@@ -31,8 +31,8 @@ def modules_of(dataset, experiment):
 
 rule draw_score_epoch:
     input:
+        unpack(images),
         lambda w: sweep_files(w.dataset, "score_epoch").values(),
-        dataset="data/{dataset}/dataset.h5",
         dynamics=lambda w: ensemble_files(w.dataset),
         scores=lambda w: named_scores(w.dataset, "score_epoch"),
         input_norm="results/{dataset}/scores/input_norm.h5",
@@ -53,8 +53,8 @@ rule draw_score_epoch:
         splits=RELIABILITY_SPLITS,
         study_seed=study.seed,
         code=lambda w: code("draw_score_epoch", *modules_of(w.dataset, "score_epoch")),
-        upstream=lambda w: [sweeps_lineage(w.dataset, "score_epoch"), ensemble_lineage(w.dataset)],
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw score_epoch of {wildcards.dataset}"
     script:
@@ -63,8 +63,8 @@ rule draw_score_epoch:
 
 rule draw_seeds:
     input:
+        unpack(images),
         lambda w: sweep_files(w.dataset, "seeds").values(),
-        dataset="data/{dataset}/dataset.h5",
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
         table="results/{dataset}/seeds.csv",
@@ -83,8 +83,8 @@ rule draw_seeds:
         subsets=SEED_SUBSETS,
         study_seed=study.seed,
         code=lambda w: code("draw_seeds", *modules_of(w.dataset, "seeds")),
-        upstream=lambda w: [sweeps_lineage(w.dataset, "seeds"), ensemble_lineage(w.dataset)],
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw seeds of {wildcards.dataset}"
     script:
@@ -93,8 +93,8 @@ rule draw_seeds:
 
 rule draw_transfer:
     input:
+        unpack(images),
         lambda w: sweep_files(w.dataset, "transfer").values(),
-        dataset="data/{dataset}/dataset.h5",
         scores=lambda w: named_scores(w.dataset, "transfer"),
     output:
         table="results/{dataset}/transfer.csv",
@@ -111,8 +111,8 @@ rule draw_transfer:
         names=lambda w: named_metrics(w.dataset, "transfer"),
         study_seed=study.seed,
         code=code("draw_transfer"),
-        upstream=lambda w: sweeps_lineage(w.dataset, "transfer"),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw transfer of {wildcards.dataset}"
     script:
@@ -133,7 +133,7 @@ def gradients_recorded(dataset):
 
 rule draw_grand_full:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
         table="results/{dataset}/grand_full.csv",
@@ -152,8 +152,8 @@ rule draw_grand_full:
             "draw_grand_full",
             *(f"pipeline_lib.metrics.{name}" for name in ("grand_full", "grand", "el2n", "input_norm")),
         ),
-        upstream=lambda w: ensemble_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw grand_full of {wildcards.dataset}"
     script:

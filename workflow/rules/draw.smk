@@ -32,9 +32,9 @@ def cluster_files(experiment, dataset):
 
 rule draw_sweeps:
     input:
+        unpack(images),
         sweep_inputs,
         lambda w: cluster_files(w.experiment, w.dataset).values(),
-        dataset="data/{dataset}/dataset.h5",
     output:
         table="results/{dataset}/{experiment}.csv",
         figure="results/{dataset}/{experiment}.png",
@@ -53,8 +53,8 @@ rule draw_sweeps:
         names=lambda w: legend_names(w.experiment, w.dataset),
         clusters=lambda w: cluster_files(w.experiment, w.dataset),
         code=code("draw_sweeps"),
-        upstream=lambda w: sweeps_lineage(w.dataset, w.experiment),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw {wildcards.experiment} of {wildcards.dataset}"
     script:
@@ -67,9 +67,9 @@ def beside(dataset, experiment, title, of=None):
 
 rule draw_both_ends:
     input:
+        unpack(images),
         lambda w: sweep_files(w.dataset, "prune_easiest").values(),
         lambda w: sweep_files(w.dataset, "prune_hardest").values(),
-        dataset="data/{dataset}/dataset.h5",
     output:
         table="results/{dataset}/prune_hardest.csv",
         figure="results/{dataset}/prune_hardest.png",
@@ -85,8 +85,8 @@ rule draw_both_ends:
         column="side",
         question=QUESTIONS["prune_hardest"],
         code=code("draw_beside"),
-        upstream=lambda w: sweeps_lineage(w.dataset, "prune_easiest", "prune_hardest"),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw prune_hardest beside prune_easiest of {wildcards.dataset}"
     script:
@@ -95,9 +95,9 @@ rule draw_both_ends:
 
 rule draw_label_noise:
     input:
+        unpack(images),
         lambda w: sweep_files(w.dataset, "sliding_window").values(),
         lambda w: sweep_files(noisy_twin(w.dataset), "sliding_window").values(),
-        dataset="data/{dataset}/dataset.h5",
     output:
         table="results/{dataset}/label_noise.csv",
         figure="results/{dataset}/label_noise.png",
@@ -121,8 +121,8 @@ rule draw_label_noise:
         column="labels",
         question=lambda w: QUESTIONS["label_noise"].format(share=wrong_share(w.dataset)),
         code=code("draw_beside"),
-        upstream=lambda w: [sweeps_lineage(d, "sliding_window") for d in (w.dataset, noisy_twin(w.dataset))],
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the sliding window of {wildcards.dataset} beside that with wrong labels"
     script:
@@ -150,8 +150,8 @@ rule draw_curves:
         epochs=lambda w: recipe(w.dataset, "training")["epochs"],
         question=lambda w: QUESTIONS[w.experiment].format(share=study.experiments_of(w.dataset).prune_fixed.share),
         code=code("draw_curves"),
-        upstream=lambda w: sweeps_lineage(w.dataset, w.experiment),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw {wildcards.experiment} of {wildcards.dataset} from epoch to epoch"
     script:
@@ -160,7 +160,7 @@ rule draw_curves:
 
 rule draw_correlation:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         scores=lambda w: score_files(w.dataset),
     output:
         table="results/{dataset}/correlation_{method}.csv",
@@ -177,8 +177,8 @@ rule draw_correlation:
         metrics=lambda w: study.metrics_of(w.dataset),
         study_seed=study.seed,
         code=code("draw_correlation"),
-        upstream=lambda w: scores_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Correlate the metrics on {wildcards.dataset} ({wildcards.method})"
     script:

@@ -24,19 +24,13 @@ def threshold_runs(dataset):
     return [f"results/{dataset}/threshold/run{run}.h5" for run in range(study.threshold.runs)]
 
 
-@functools.cache
 def threshold_step(dataset, run):
     settings = [study.seed, threshold_recipe(dataset), "threshold", int(run)]
-    return step(settings, code("train_seed"), data_step(dataset))
+    return step(settings, code("train_seed"), [dataset_file(dataset)])
 
 
-def threshold_steps(dataset):
-    return [threshold_step(dataset, run) for run in range(study.threshold.runs)]
-
-
-@functools.cache
 def votes_step(dataset):
-    return step(["votes", study.seed, plain(study.threshold)], code("judge_threshold"), *threshold_steps(dataset))
+    return step(["votes", study.seed, plain(study.threshold)], code("judge_threshold"), threshold_runs(dataset))
 
 
 STEPS |= {
@@ -59,7 +53,7 @@ def noise_kinds(dataset):
         )
     return {
         kind: {
-            "dataset": f"data/{kind}/dataset.h5",
+            "dataset": dataset_file(kind),
             "votes": f"results/{kind}/threshold_votes.csv",
             "dynamics": ensemble_files(kind),
         }
@@ -67,18 +61,14 @@ def noise_kinds(dataset):
     }
 
 
-def noise_kind_inputs(wildcards):
-    kinds = noise_kinds(wildcards.dataset).values()
-    return [path for files in kinds for path in (files["dataset"], files["votes"], *files["dynamics"])]
-
-
-def noise_kinds_lineage(dataset):
-    return [[votes_step(kind).lineage, ensemble_lineage(kind)] for kind in noise_kinds(dataset)]
+def noise_kind_files(dataset):
+    kinds = noise_kinds(dataset).values()
+    return [path for files in kinds for path in (ancient(files["dataset"]), files["votes"], *files["dynamics"])]
 
 
 rule train_threshold:
     input:
-        "data/{dataset}/dataset.h5",
+        unpack(images),
     output:
         "results/{dataset}/threshold/run{seed}.h5",
     log:
@@ -96,9 +86,9 @@ rule train_threshold:
         caveat=lambda w: study.rate_drops(w.dataset),
         study_seed=study.seed,
         code=code("train_seed"),
-        upstream=lambda w: data_step(w.dataset).lineage,
-        origin=lambda w: threshold_step(w.dataset, w.seed).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Train run {wildcards.seed} with threshold examples on {wildcards.dataset} and record its dynamics"
     script:
@@ -107,11 +97,11 @@ rule train_threshold:
 
 rule judge_threshold:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         runs=lambda w: threshold_runs(w.dataset),
     output:
-        table="results/{dataset}/threshold.csv",
         votes="results/{dataset}/threshold_votes.csv",
+        table="results/{dataset}/threshold.csv",
     log:
         "results/{dataset}/logs/judge_threshold.log",
     conda:
@@ -123,9 +113,9 @@ rule judge_threshold:
         settings=plain(study.threshold),
         study_seed=study.seed,
         code=code("judge_threshold"),
-        upstream=lambda w: lineages(threshold_steps(w.dataset)),
-        origin=lambda w: votes_step(w.dataset).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Cut off the labels of {wildcards.dataset} that are like threshold examples"
     script:
@@ -134,7 +124,7 @@ rule judge_threshold:
 
 rule draw_margins:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         run="results/{dataset}/threshold/run0.h5",
         votes="results/{dataset}/threshold_votes.csv",
     output:
@@ -150,8 +140,8 @@ rule draw_margins:
     params:
         settings=plain(study.threshold),
         code=code("draw_margins"),
-        upstream=lambda w: votes_step(w.dataset).lineage,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the margins of {wildcards.dataset} and the cut-off"
     script:
@@ -160,7 +150,7 @@ rule draw_margins:
 
 rule draw_noise_cutoff:
     input:
-        noise_kind_inputs,
+        lambda w: noise_kind_files(w.dataset),
     output:
         table="results/{dataset}/noise_cutoff.csv",
         figure="results/{dataset}/noise_cutoff.png",
@@ -176,8 +166,8 @@ rule draw_noise_cutoff:
         metrics=dynamics_metrics(),
         study_seed=study.seed,
         code=code("draw_noise_cutoff", *map(metric_module, dynamics_metrics())),
-        upstream=lambda w: noise_kinds_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Measure what the flags of {wildcards.dataset} are worth with several kinds of wrong labels"
     script:
@@ -200,8 +190,8 @@ rule draw_relabel:
     params:
         sweeps=lambda w: relabel_files(w.dataset),
         code=code("draw_relabel"),
-        upstream=lambda w: relabel_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw what {wildcards.dataset} gains without the doubted labels"
     script:
@@ -211,10 +201,6 @@ rule draw_relabel:
 def relabel_files(dataset):
     """The sweeps of the experiment: who doubts -> file; its random subsets are in the same file, so only all data are beside."""
     return {name: path for name, path in sweep_files(dataset, "relabel").items() if name != "random"}
-
-
-def relabel_lineage(dataset):
-    return lineages(sweep_step(dataset, "relabel", name) for name in relabel_files(dataset))
 
 
 def label_figures(dataset):

@@ -21,21 +21,16 @@ def landscape_scores(dataset, experiment):
     return f"results/{dataset}/scores/{metric}.h5"
 
 
-def landscape_source(dataset, experiment):
-    return score_step(dataset, landscape_settings(dataset, experiment)["metric"])
-
-
 def landscape_step(dataset, experiment, script, number):
     settings, values = landscape_settings(dataset, experiment), landscape_recipe(dataset, experiment)
-    return step([study.seed, settings, values, int(number)], code(script), landscape_source(dataset, experiment))
+    files = [dataset_file(dataset), landscape_scores(dataset, experiment)]
+    return step([study.seed, settings, values, int(number)], code(script), files)
 
 
-@functools.cache
 def connectivity_step(dataset, pair):
     return landscape_step(dataset, "connectivity", "train_connectivity", pair)
 
 
-@functools.cache
 def kernels_step(dataset, seed):
     return landscape_step(dataset, "kernel_velocity", "train_kernels", seed)
 
@@ -62,14 +57,6 @@ def kernels_files(dataset):
     return [f"results/{dataset}/kernels/seed{seed}.h5" for seed in kernel_seeds(dataset)]
 
 
-def connectivity_lineage(dataset):
-    return lineages(connectivity_step(dataset, pair) for pair in pairs_of(dataset))
-
-
-def kernels_lineage(dataset):
-    return lineages(kernels_step(dataset, seed) for seed in kernel_seeds(dataset))
-
-
 @functools.cache
 def landscape_demand(dataset, experiment):
     settings, values = landscape_settings(dataset, experiment), landscape_recipe(dataset, experiment)
@@ -79,7 +66,7 @@ def landscape_demand(dataset, experiment):
 
 rule train_connectivity:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         scores=lambda w: landscape_scores(w.dataset, "connectivity"),
     output:
         "results/{dataset}/connectivity/pair{pair}.h5",
@@ -98,9 +85,9 @@ rule train_connectivity:
         recipe=lambda w: landscape_recipe(w.dataset, "connectivity"),
         study_seed=study.seed,
         code=code("train_connectivity"),
-        upstream=lambda w: landscape_source(w.dataset, "connectivity").lineage,
-        origin=lambda w: connectivity_step(w.dataset, w.pair).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Train the branching networks of pair {wildcards.pair} on {wildcards.dataset} and look along the lines between them"
     script:
@@ -109,7 +96,7 @@ rule train_connectivity:
 
 rule train_kernels:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         scores=lambda w: landscape_scores(w.dataset, "kernel_velocity"),
     output:
         "results/{dataset}/kernels/seed{seed}.h5",
@@ -126,9 +113,9 @@ rule train_kernels:
         recipe=lambda w: landscape_recipe(w.dataset, "kernel_velocity"),
         study_seed=study.seed,
         code=code("train_kernels"),
-        upstream=lambda w: landscape_source(w.dataset, "kernel_velocity").lineage,
-        origin=lambda w: kernels_step(w.dataset, w.seed).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Train seed {wildcards.seed} of the tangent kernels on {wildcards.dataset} and measure their velocity"
     script:
@@ -137,7 +124,7 @@ rule train_kernels:
 
 rule draw_connectivity:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         lines=lambda w: connectivity_files(w.dataset),
     output:
         table="results/{dataset}/connectivity.csv",
@@ -152,8 +139,8 @@ rule draw_connectivity:
     params:
         settings=lambda w: landscape_settings(w.dataset, "connectivity"),
         code=code("draw_connectivity"),
-        upstream=lambda w: connectivity_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the connectivity of {wildcards.dataset}"
     script:
@@ -162,7 +149,7 @@ rule draw_connectivity:
 
 rule draw_kernel_velocity:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         kernels=lambda w: kernels_files(w.dataset),
     output:
         table="results/{dataset}/kernel_velocity.csv",
@@ -177,8 +164,8 @@ rule draw_kernel_velocity:
     params:
         settings=lambda w: landscape_settings(w.dataset, "kernel_velocity"),
         code=code("draw_kernel_velocity"),
-        upstream=lambda w: kernels_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw the kernel_velocity of {wildcards.dataset}"
     script:
@@ -193,11 +180,6 @@ def landscape_figures(dataset):
 def landscape_files(dataset):
     files_of = {"connectivity": connectivity_files, "kernel_velocity": kernels_files}
     return [path for name in landscape_figures(dataset) for path in files_of[name](dataset)]
-
-
-def landscape_lineage(dataset):
-    lineage_of = {"connectivity": connectivity_lineage, "kernel_velocity": kernels_lineage}
-    return [lineage_of[name](dataset) for name in landscape_figures(dataset)]
 
 
 OPTIONAL_FIGURES.append(landscape_figures)

@@ -3,7 +3,7 @@
 
 rule train_seed:
     input:
-        "data/{dataset}/dataset.h5",
+        unpack(images),
     output:
         "results/{dataset}/dynamics/seed{seed}.h5",
     log:
@@ -21,9 +21,9 @@ rule train_seed:
         grand_full=lambda w: grand_full(w.dataset),
         study_seed=study.seed,
         code=code("train_seed"),
-        upstream=lambda w: data_step(w.dataset).lineage,
-        origin=lambda w: dynamics_step(w.dataset, w.seed).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Train seed {wildcards.seed} of the ensemble on {wildcards.dataset} and record its dynamics"
     script:
@@ -32,7 +32,7 @@ rule train_seed:
 
 rule train_swav:
     input:
-        "data/{dataset}/dataset.h5",
+        unpack(images),
     output:
         "results/{dataset}/features/swav.h5",
     log:
@@ -49,9 +49,9 @@ rule train_swav:
         settings=lambda w: swav_training(w.dataset),
         study_seed=study.seed,
         code=code("train_swav"),
-        upstream=lambda w: data_step(w.dataset).lineage,
-        origin=lambda w: features_step(w.dataset).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Train SwAV on {wildcards.dataset}, without labels"
     script:
@@ -60,7 +60,7 @@ rule train_swav:
 
 rule cluster:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         features="results/{dataset}/features/swav.h5",
     output:
         "results/{dataset}/clusters/{features}-{k}.h5",
@@ -78,9 +78,9 @@ rule cluster:
         elbow=lambda w: elbow_range(w.dataset, w.k),
         threads=lambda w: swav_settings(w.dataset)["threads"],
         code=code("cluster"),
-        upstream=lambda w: features_step(w.dataset).lineage,
-        origin=lambda w: clusters_step(w.dataset, w.features, w.k).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Cluster the {wildcards.features} features of {wildcards.dataset} with k-means, k = {wildcards.k}"
     script:

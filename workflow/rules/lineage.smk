@@ -7,40 +7,40 @@ from typing import NamedTuple
 
 class Step(NamedTuple):
     lineage: str
-    origin: str
+    origin: str | None
 
 
-def step(settings, code, *before):
-    """What comes of settings and code after other steps."""
+def step(settings, code, files):
+    """What comes of settings, code and files."""
+    before = steps_of(files)
     return Step(
         fingerprint.value(settings, code, [earlier.lineage for earlier in before]),
         fingerprint.value(settings, [earlier.origin for earlier in before]),
     )
 
 
-@functools.cache
+def table(code, files):
+    """A table that other rules read, and that does not say what it was made by."""
+    return Step(fingerprint.value(code, [earlier.lineage for earlier in steps_of(files)]), None)
+
+
 def data_step(dataset):
     section = dataset_section(dataset)
     settings = [study.seed, source_settings(dataset), source_stamp(dataset)]
-    before = [data_step(section.base)] if isinstance(section, Derived) else []
-    return step(settings, data_code(dataset), *before)
+    base = [dataset_file(section.base)] if isinstance(section, Derived) else []
+    return step(settings, data_code(dataset), base)
 
 
 def data_code(dataset):
     return code("prepare_dataset", f"pipeline_lib.data.{source_kind(dataset)}")
 
 
-@functools.cache
 def dynamics_step(dataset, seed):
     settings = [study.seed, recipe(dataset, "scoring"), int(seed), grand_full(dataset)]
     purpose = study.ensemble_purpose(dataset)
     if purpose != "scoring":  # left out, so that files from before there were other purposes stay valid
         settings.append(purpose)
-    return step(settings, code("train_seed"), data_step(dataset))
-
-
-def ensemble_steps(dataset):
-    return [dynamics_step(dataset, seed) for seed in ensemble_seeds(dataset)]
+    return step(settings, code("train_seed"), [dataset_file(dataset)])
 
 
 def swav_settings(dataset):
@@ -57,31 +57,18 @@ def swav_training(dataset):
     return {k: v for k, v in swav_settings(dataset).items() if k != "elbow"}
 
 
-@functools.cache
 def features_step(dataset):
-    return step([study.seed, swav_training(dataset)], code("train_swav"), data_step(dataset))
+    return step([study.seed, swav_training(dataset)], code("train_swav"), [dataset_file(dataset)])
 
 
-@functools.cache
 def clusters_step(dataset, features, k):
     settings = [study.seed, features, str(k), elbow_range(dataset, str(k))]
-    return step(settings, code("cluster"), features_step(dataset))
+    return step(settings, code("cluster"), [f"results/{dataset}/features/swav.h5"])
 
 
 def elbow_range(dataset, k):
     """The numbers of clusters that are tried; none where the number is given."""
     return swav_settings(dataset)["elbow"] if k == "elbow" else None
-
-
-def score_sources(dataset, metric):
-    """The steps whose results a metric reads."""
-    match needs(metric):
-        case "dynamics":
-            return ensemble_steps(study.scored_by(dataset, metric))
-        case "clusters":
-            parameters = study.metric_parameters(metric)
-            return [clusters_step(dataset, parameters["features"], parameters["k"])]
-    return [data_step(dataset)]
 
 
 def score_settings(metric):
@@ -93,9 +80,9 @@ def score_code(metric):
     return code("score", metric_module(metric), *filter(None, [source]))
 
 
-@functools.cache
 def score_step(dataset, metric):
-    return step([study.seed, score_settings(metric)], score_code(metric), *score_sources(dataset, metric))
+    files = [dataset_file(dataset), *sources_of(dataset, metric)]
+    return step([study.seed, score_settings(metric)], score_code(metric), files)
 
 
 # what a sweep does not use of its experiment's section: the metrics' names, and what belongs to scores where there are none
@@ -114,46 +101,19 @@ def sweep_settings(dataset, experiment, metric):
     return {k: v for k, v in settings.items() if k not in unused}
 
 
-def sweep_sources(dataset, experiment, metric):
-    """The steps whose results a sweep chooses by."""
-    if metric in UNSCORED or experiment in VARIED:
-        return [data_step(dataset)]
-    if experiment == "relabel":
-        return [{"threshold": votes_step, "lead": belief_step, "truth": data_step}[metric](dataset)]
-    return [score_step(dataset, name) for name in study.score_names(dataset, experiment, metric)]
-
-
-@functools.cache
 def sweep_step(dataset, experiment, metric):
     recipes = sweep_variants(dataset, experiment, metric) or recipe(dataset, "training")
     settings = [study.seed, sweep_settings(dataset, experiment, metric), recipes]
-    return step(settings, code("sweep"), *sweep_sources(dataset, experiment, metric))
+    return step(settings, code("sweep"), [dataset_file(dataset), *choice_files(dataset, experiment, metric)])
 
 
-def lineages(steps):
-    return [step.lineage for step in steps]
-
-
-def sweeps_lineage(dataset, *experiments):
-    return lineages(sweep_step(dataset, e, metric) for e in experiments for metric in drawn_metrics(dataset, e))
-
-
-def scores_lineage(dataset):
-    return lineages(score_step(dataset, metric) for metric in study.metrics_of(dataset))
-
-
-def ensemble_lineage(dataset):
-    return lineages(ensemble_steps(dataset))
-
-
-@functools.cache
 def belief_step(dataset):
-    return step("belief", code("believe"), *ensemble_steps(dataset))
+    return step("belief", code("believe"), ensemble_files(dataset))
 
 
-# files that carry their origin -> the step that makes them
+# files that other rules read -> the step that makes them; the rules of each part add their own
 STEPS = {
-    re.compile(rf"data/(?P<dataset>{NAME})/dataset\.h5"): data_step,
+    re.compile(rf"data/(?P<dataset>{NAME})/(dataset\.h5|classes\.csv)"): data_step,
     re.compile(rf"results/(?P<dataset>{NAME})/dynamics/seed(?P<seed>\d+)\.h5"): dynamics_step,
     re.compile(rf"results/(?P<dataset>{NAME})/features/swav\.h5"): features_step,
     re.compile(rf"results/(?P<dataset>{NAME})/clusters/(?P<features>[a-z]+)-(?P<k>\w+)\.h5"): clusters_step,
@@ -164,14 +124,32 @@ STEPS = {
 
 
 @functools.cache
-def origin_of(path):
-    for pattern, step_of in STEPS.items():
+def step_of(path):
+    """What made a file; None for what a study starts from."""
+    for pattern, made_by in STEPS.items():
         found = pattern.fullmatch(path)
         if found:
-            return step_of(**found.groupdict()).origin
+            return made_by(**found.groupdict())
+    if path.startswith("results/"):
+        raise WorkflowError(f"{path}: no step in STEPS makes it, so what reads it would not follow its changes")
     return None
 
 
-def origins_of(files):
-    """What the inputs of a job must have been made by: file -> origin."""
-    return {str(path): origin_of(str(path)) for path in files if origin_of(str(path))}
+def steps_of(files):
+    return list(filter(None, map(step_of, map(str, files))))
+
+
+def upstream_of(wildcards, **job):
+    """What a job's inputs were made by, code and settings; Snakemake records it as no argument is named `input`."""
+    return fingerprint.value([earlier.lineage for earlier in steps_of(job["input"])])
+
+
+def own_origin(wildcards, output):
+    """What a job's first output says that it was made by."""
+    return step_of(str(output[0])).origin
+
+
+def origins_of(wildcards, input):
+    """What the inputs of a job say that they were made by: file -> origin."""
+    files = {str(path): step_of(str(path)) for path in input}
+    return {path: made.origin for path, made in files.items() if made and made.origin}

@@ -3,8 +3,8 @@
 
 rule sweep:
     input:
-        unpack(sweep_scores),
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
+        unpack(lambda w: chosen_by(w.dataset, w.experiment, w.metric)),
     output:
         "results/{dataset}/sweeps/{experiment}/{metric}.csv",
     log:
@@ -23,9 +23,9 @@ rule sweep:
         runs=lambda w: f"results/{w.dataset}/runs",
         training_code=TRAINING_CODE,
         code=code("sweep"),
-        upstream=lambda w: lineages(sweep_sources(w.dataset, w.experiment, w.metric)),
-        origin=lambda w: sweep_step(w.dataset, w.experiment, w.metric).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Train for {wildcards.experiment} of {wildcards.dataset} by {wildcards.metric} what is not in the run store"
     script:
@@ -42,7 +42,7 @@ def subset_score(wildcards):
 # What a study is made for: the part of the training set to use, {begin} to {end} percent in the order of difficulty
 rule list_subset:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         score=subset_score,
     output:
         "results/{dataset}/subsets/{metric}_{begin}-{end}{balanced}.csv",
@@ -60,8 +60,8 @@ rule list_subset:
     params:
         study_seed=study.seed,
         code=code("list_subset"),
-        upstream=lambda w: score_step(w.dataset, w.metric).lineage,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "List the examples of {wildcards.dataset} from {wildcards.begin} to {wildcards.end}% by {wildcards.metric}"
     script:

@@ -25,23 +25,24 @@ def report_metrics(dataset):
     return {metric: score_settings(metric) for metric in study.metrics_of(dataset)}
 
 
-def report_lineage(dataset):
-    """All that any figure may come from: a page too many costs a second."""
-    noisy = study.experiments_of(dataset).label_noise.noisy
-    lineages = [
-        [
-            ensemble_lineage(name),
-            clusters_step(name, elbow_features(), "elbow").lineage if study.has_features(name) else None,
-            scores_lineage(name),
-            votes_lineage(name),
-            noise_kinds_lineage(name) if study.experiments_of(name).label_noise.kinds else [],
-            sweeps_lineage(name, *study.swept(name)),
-            landscape_lineage(name),
-        ]
-        for name in filter(None, (dataset, noisy))
+def report_sources(dataset):
+    """The files that any figure may come from."""
+    return [
+        *(dataset_file(dataset), *alone_files(dataset), *score_files(dataset), *threshold_votes(dataset)),
+        *(path for sweeps in told_sweeps(dataset).values() for path in sweeps.values()),
+        *([f"results/{dataset}/clusters/{elbow_features()}-elbow.h5"] if study.has_features(dataset) else []),
+        *(noise_kind_files(dataset) if study.experiments_of(dataset).label_noise.kinds else []),
+        *(attack_files(dataset).values() if robustness_on(dataset) else []),
     ]
+
+
+def report_upstream(wildcards):
+    """All that a figure may come from, the rules included, as most figures have no step: a page too many costs a second."""
+    twin = study.experiments_of(wildcards.dataset).label_noise.noisy
+    files = [path for dataset in filter(None, (wildcards.dataset, twin)) for path in report_sources(dataset)]
     scripts = sorted(path.stem for path in Path(f"{PROJECT}/workflow/scripts").glob("*.py"))
-    return fingerprint.value(lineages, [code(script) for script in scripts])
+    rules = [path.read_text() for path in sorted(Path(f"{PROJECT}/workflow/rules").glob("*.smk"))]
+    return fingerprint.value(upstream_of(wildcards, input=files), [code(script) for script in scripts], rules)
 
 
 # what the page looks like is no Python
@@ -51,7 +52,7 @@ REPORT_LOOK = fingerprint.value([Path(f"{PROJECT}/pipeline_lib/report/{part}").r
 
 rule report:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         dynamics="results/{dataset}/dynamics/seed0.h5",
         figures=lambda w: [f"results/{w.dataset}/{name}.png" for name in report_figures(w.dataset)],
         figure_tables=lambda w: [f"results/{w.dataset}/{name}.csv" for name in report_figures(w.dataset)],
@@ -72,8 +73,8 @@ rule report:
         settings=lambda w: report_configuration(w.dataset),
         look=REPORT_LOOK,
         code=code("report", *map(metric_module, study.metrics)),
-        upstream=lambda w: report_lineage(w.dataset),
-        origins=lambda w, input: origins_of(input),
+        upstream=report_upstream,
+        origins=lambda w, input: origins_of(w, [input.dataset, input.dynamics]),
     message:
         "Write the report of {wildcards.dataset}"
     script:

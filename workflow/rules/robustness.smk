@@ -47,10 +47,9 @@ def attack_files(dataset):
     return {metric: f"results/{dataset}/attacks/{metric}.csv" for metric in attacked_metrics(dataset)}
 
 
-@functools.cache
 def attack_step(dataset, metric):
     settings = [study.seed, attacked_settings(dataset, metric), recipe(dataset, "training"), attacks_of(dataset)]
-    return step(settings, code("attack"), *sweep_sources(dataset, "prune_easiest", metric))
+    return step(settings, code("attack"), [dataset_file(dataset), *choice_files(dataset, "prune_easiest", metric)])
 
 
 STEPS[re.compile(rf"results/(?P<dataset>{NAME})/attacks/(?P<metric>{NAME})\.csv")] = attack_step
@@ -72,8 +71,8 @@ def attack_minutes(wildcards, attempt):
 
 rule attack:
     input:
+        unpack(images),
         unpack(lambda w: chosen_by(w.dataset, "prune_easiest", w.metric)),
-        dataset="data/{dataset}/dataset.h5",
     output:
         "results/{dataset}/attacks/{metric}.csv",
     log:
@@ -94,9 +93,9 @@ rule attack:
         runs=lambda w: f"results/{w.dataset}/runs",
         training_code=TRAINING_CODE,
         code=code("attack"),
-        upstream=lambda w: lineages(sweep_sources(w.dataset, "prune_easiest", w.metric)),
-        origin=lambda w: attack_step(w.dataset, w.metric).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Attack the networks that prune_easiest of {wildcards.dataset} trains by {wildcards.metric}"
     script:
@@ -120,8 +119,8 @@ rule draw_robustness:
         tables=lambda w: attack_files(w.dataset),
         attacks=lambda w: attacks_of(w.dataset),
         code=code("draw_robustness"),
-        upstream=lambda w: lineages(attack_step(w.dataset, metric) for metric in attacked_metrics(w.dataset)),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw robustness of {wildcards.dataset}"
     script:
@@ -131,7 +130,7 @@ rule draw_robustness:
 # its network is that of the first training on all data, which the attack on these has left in the run store
 rule draw_attacked:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         attacks="results/{dataset}/attacks/full.csv",
     output:
         table="results/{dataset}/attacked.csv",
@@ -152,8 +151,8 @@ rule draw_attacked:
         runs=lambda w: f"results/{w.dataset}/runs",
         training_code=TRAINING_CODE,
         code=code("draw_attacked"),
-        upstream=lambda w: attack_step(w.dataset, "full").lineage,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw test images of {wildcards.dataset} before and after an attack"
     script:

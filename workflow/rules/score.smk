@@ -3,7 +3,7 @@
 
 rule score:
     input:
-        dataset="data/{dataset}/dataset.h5",
+        unpack(images),
         source=lambda w: sources_of(w.dataset, w.metric),
     output:
         "results/{dataset}/scores/{metric}.h5",
@@ -18,9 +18,9 @@ rule score:
         settings=lambda w: score_settings(w.metric),
         study_seed=study.seed,
         code=lambda w: score_code(w.metric),
-        upstream=lambda w: lineages(score_sources(w.dataset, w.metric)),
-        origin=lambda w: score_step(w.dataset, w.metric).origin,
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origin=own_origin,
+        origins=origins_of,
     message:
         "Score {wildcards.dataset} by {wildcards.metric}"
     script:

@@ -31,8 +31,8 @@ def swept_keys(dataset):
 
 rule draw_imbalance:
     input:
+        unpack(images),
         lambda w: sweep_files(w.dataset, "imbalance").values(),
-        dataset="data/{dataset}/dataset.h5",
     output:
         table="results/{dataset}/imbalance.csv",
         figure="results/{dataset}/imbalance.png",
@@ -46,8 +46,8 @@ rule draw_imbalance:
     params:
         sweeps=lambda w: sweep_files(w.dataset, "imbalance"),
         code=code("draw_imbalance"),
-        upstream=lambda w: sweeps_lineage(w.dataset, "imbalance"),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw imbalance of {wildcards.dataset}"
     script:
@@ -56,8 +56,8 @@ rule draw_imbalance:
 
 rule draw_recipe_values:
     input:
+        unpack(images),
         lambda w: sweep_files(w.dataset, "sweep").values(),
-        dataset="data/{dataset}/dataset.h5",
     output:
         table="results/{dataset}/sweep.csv",
         losses="results/{dataset}/sweep_losses.csv",
@@ -74,8 +74,8 @@ rule draw_recipe_values:
         own=lambda w: own_values(w.dataset),
         name=lambda w: dataset_section(w.dataset).recipes.training,
         code=code("draw_recipe_values"),
-        upstream=lambda w: sweeps_lineage(w.dataset, "sweep"),
-        origins=lambda w, input: origins_of(input),
+        upstream=upstream_of,
+        origins=origins_of,
     message:
         "Draw sweep of {wildcards.dataset}"
     script:

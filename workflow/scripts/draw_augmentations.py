@@ -13,7 +13,7 @@ from pipeline_lib.rng import generator
 
 with job(snakemake.log[0], snakemake.params.origins):
     params, settings = snakemake.params, Augmentation.model_validate(snakemake.params.settings)
-    dataset, _ = read(snakemake.input[0])
+    dataset, _ = read(snakemake.input.dataset)
     rng = generator(params.study_seed, "augmentations")
     index = of_different_classes(dataset.train_labels, params.examples, rng)
     images, table = preview(dataset.train_images[index], settings, params.draws, rng)

@@ -2,7 +2,9 @@
 
 import importlib
 
+from pipeline_lib import storage
 from pipeline_lib.data import dataset as canonical
+from pipeline_lib.data.class_sizes import class_sizes
 from pipeline_lib.data.oddities import oddities
 from pipeline_lib.job import job
 
@@ -14,5 +16,6 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     attrs = {"source": snakemake.params.settings, "note": note, "seed": snakemake.params.seed, "origin": snakemake.params.origin}
     for sentence in oddities(dataset):
         log.warning("%s", sentence)
-    canonical.write(snakemake.output[0], dataset, attrs)
+    canonical.write(snakemake.output.dataset, dataset, attrs)
+    storage.write_csv(snakemake.output.classes, class_sizes(dataset), origin=snakemake.params.origin)
     log.info("%d training and %d test images of %d classes", len(dataset.train_labels), len(dataset.test_labels), dataset.classes)

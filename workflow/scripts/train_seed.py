@@ -16,7 +16,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     params, seed = snakemake.params, int(snakemake.wildcards.seed)
     device = devices.choose(snakemake.config.get("device", "auto"))
     begin = time.perf_counter()
-    dataset, images = read(snakemake.input[0])
+    dataset, images = read(snakemake.input.dataset)
     reading = time.perf_counter() - begin
     if params.purpose == "threshold":
         chosen = threshold.members(len(dataset.train_labels), dataset.classes, seed, params.study_seed)

@@ -15,7 +15,7 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     params = snakemake.params
     device = devices.choose(snakemake.config.get("device", "auto"), params.settings["threads"])
     begin = time.perf_counter()
-    dataset, images = read(snakemake.input[0])
+    dataset, images = read(snakemake.input.dataset)
     reading = time.perf_counter() - begin
     settings = settled(Swav.model_validate(params.settings), dataset, device)
     age = snakemake.config.get("checkpoint_seconds", CHECKPOINT_SECONDS)
