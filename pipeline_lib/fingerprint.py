@@ -5,7 +5,6 @@ followed inside this package. `pipeline_lib.config` is left out: it only turns t
 values are hashed themselves; and so is what writes and reads files.
 """
 
-import ast
 import functools
 import hashlib
 import json
@@ -15,15 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline_lib.meaning import Meanings
+
 PACKAGE = Path(__file__).parent
 # cannot change a number: they check settings, move bytes to the disk and back, or read the clock
 VALUES_ONLY = (
-    *("pipeline_lib.config", "pipeline_lib.fingerprint", "pipeline_lib.job", "pipeline_lib.forkserver", "pipeline_lib.script"),
-    *("pipeline_lib.storage", "pipeline_lib.seal", "pipeline_lib.resume", "pipeline_lib.learn.outcome", "pipeline_lib.learn.speed"),
+    *("pipeline_lib.config", "pipeline_lib.fingerprint", "pipeline_lib.meaning", "pipeline_lib.job", "pipeline_lib.script"),
+    *("pipeline_lib.forkserver", "pipeline_lib.storage", "pipeline_lib.seal", "pipeline_lib.resume"),
+    *("pipeline_lib.learn.outcome", "pipeline_lib.learn.speed"),
 )
 # what a finished training is the result of; how its examples were chosen is told by the subset alone
 TRAINING = ("pipeline_lib.learn.train", "pipeline_lib.prune.validate")
-MESSAGES = ("PipelineError", "Diverged", "UnseenError", "refuse", "storage.refuse")
 DIGITS = 16  # hexadecimal digits kept: 64 bits
 
 
@@ -87,17 +88,26 @@ def modules(*starts: str | Path) -> list[str]:
     return sorted(_closure(starts))
 
 
+def keep_meanings(file: str | Path) -> None:
+    """Keep what is found of source files in a file, so that the next process parses only those that were edited since."""
+    _meanings(PACKAGE).keep_in(Path(file))
+
+
 def _closure(starts) -> dict[str, str]:
-    found, waiting = {}, [str(start) for start in starts]
+    found, waiting, meanings = {}, [str(start) for start in starts], _meanings(PACKAGE)
     while waiting:
         name = waiting.pop()
         path = Path(name) if name.endswith(".py") else _module_file(name)
         label = path.name if name.endswith(".py") else name
         if path is None or label in found or any(f"{name}.".startswith(f"{neutral}.") for neutral in VALUES_ONLY):
             continue
-        found[label], imported = _normalised(path, path.stat().st_mtime_ns)
-        waiting += imported
+        found[label], imports = meanings.of(path)
+        waiting += imports
+    meanings.keep()
     return found
+
+
+_meanings = functools.cache(Meanings)
 
 
 def _module_file(name: str) -> Path | None:
@@ -107,42 +117,3 @@ def _module_file(name: str) -> Path | None:
         if path.is_file():
             return path
     return None
-
-
-@functools.cache
-def _normalised(path: Path, mtime_ns: int) -> tuple[str, tuple[str, ...]]:
-    """Return (source without comments, docstrings and formatting; dotted names that it imports from this package)."""
-    tree = ast.parse(path.read_text(), filename=str(path))
-    imported = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            module = ".".join(filter(None, [*_folder_of_dots(path, node.level), node.module]))
-            imported += [module, *(f"{module}.{alias.name}" for alias in node.names)]
-        if isinstance(node, ast.Call) and _only_tells(node.func):
-            node.args, node.keywords = [], []
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            node.body = body[1:] or [ast.Pass()]
-    ours = tuple(name for name in imported if name.split(".")[0] == PACKAGE.name and _module_file(name))
-    return ast.unparse(tree), ours
-
-
-def _folder_of_dots(path: Path, level: int) -> tuple[str, ...]:
-    """Return the dotted parts of the folder that the dots of a relative import stand for; none for an absolute import."""
-    return path.parents[level - 1].relative_to(PACKAGE.parent).parts if level else ()
-
-
-def _only_tells(function: ast.AST) -> bool:
-    """Whether a call only makes an error message or a line of the log: its words change no result."""
-    match function:
-        case ast.Name(name):
-            return name in MESSAGES
-        case ast.Attribute(ast.Name(name), attribute):
-            return name == "log" or f"{name}.{attribute}" in MESSAGES
-    return False
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -1,5 +1,6 @@
 """What counts as a change, and what does not."""
 
+import json
 import os
 import textwrap
 import zipfile
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline_lib import fingerprint
+from pipeline_lib import fingerprint, meaning
 from pipeline_lib.data.imagefolder import is_image
 
 ROOT = Path(__file__).parents[2]
@@ -43,8 +44,62 @@ def project(tmp_path, monkeypatch):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(textwrap.dedent(text))
     monkeypatch.setattr(fingerprint, "PACKAGE", tmp_path / "pipeline_lib")
-    fingerprint._normalised.cache_clear()
     return tmp_path
+
+
+@pytest.fixture
+def kept(project):
+    """What is found of the small package is kept in this file."""
+    fingerprint.keep_meanings(project / "new folder/meanings.json")
+    return project / "new folder/meanings.json"
+
+
+def in_another_process(monkeypatch):
+    """What this process knows of files is forgotten, and parsing one is an error."""
+    fingerprint._meanings.cache_clear()
+
+    def parse(*_, **__):
+        raise AssertionError("a file was parsed")
+
+    monkeypatch.setattr(meaning.ast, "parse", parse)
+
+
+def test_files_that_are_what_they_were_are_not_parsed_again(project, kept, monkeypatch):
+    before = fingerprint.code(project / "script.py")
+    in_another_process(monkeypatch)
+    with pytest.raises(AssertionError, match="a file was parsed"):
+        fingerprint.code(project / "script.py")
+    fingerprint.keep_meanings(kept)
+    assert fingerprint.code(project / "script.py") == before
+
+
+def test_a_file_of_another_content_is_parsed_whatever_its_date(project, kept, monkeypatch):
+    edited = project / "pipeline_lib/metrics/norm.py"
+    before, date = fingerprint.code(project / "script.py"), edited.stat().st_mtime_ns
+    edited.write_text(edited.read_text().replace("POWER = 2", "POWER = 3"))
+    os.utime(edited, ns=(date, date))
+    fingerprint._meanings.cache_clear()
+    fingerprint.keep_meanings(kept)
+    assert fingerprint.code(project / "script.py") != before
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"by": 1}', "\0", "by another Python"])
+def test_what_is_kept_is_left_aside_where_it_cannot_be_used(project, kept, content):
+    before, there = fingerprint.code(project / "script.py"), json.loads(kept.read_text())
+    if content == "by another Python":
+        wrong = {name: [found[0], "wrong", []] for name, found in there["of"].items()}
+        content = json.dumps({"by": "another Python", "of": wrong})
+    kept.write_text(content)
+    fingerprint._meanings.cache_clear()
+    fingerprint.keep_meanings(kept)
+    assert fingerprint.code(project / "script.py") == before
+    assert json.loads(kept.read_text()) == there, "and replaced"
+
+
+def test_nobody_needs_to_be_able_to_write_it_down(project):
+    (project / "file").write_text("")
+    fingerprint.keep_meanings(project / "file/meanings.json")
+    assert fingerprint.code(project / "script.py")
 
 
 def changes(project, name, old, new, *starts):
@@ -54,7 +109,6 @@ def changes(project, name, old, new, *starts):
     text = (project / name).read_text()
     assert old in text
     (project / name).write_text(text.replace(old, new))
-    fingerprint._normalised.cache_clear()  # both versions may carry the same time
     return fingerprint.code(*starts) != before
 
 

@@ -124,6 +124,7 @@ def ensemble_seeds(dataset):
     return range(study.ensemble_of(dataset).seeds)
 
 
+fingerprint.keep_meanings(".snakemake/meanings.json")
 TRAINING_CODE = fingerprint.code(*fingerprint.TRAINING)
 
 

@@ -140,7 +140,10 @@ def steps_of(files):
 
 
 def upstream_of(wildcards, **job):
-    """What a job's inputs were made by, code and settings; Snakemake records it as no argument is named `input`."""
+    """What a job's inputs were made by, code and settings.
+
+    Snakemake does not record parameters whose function has an argument named `input`.
+    """
     return fingerprint.value([earlier.lineage for earlier in steps_of(job["input"])])
 
 

@@ -37,12 +37,11 @@ def report_sources(dataset):
 
 
 def report_upstream(wildcards):
-    """All that a figure may come from, the rules included, as most figures have no step: a page too many costs a second."""
+    """All that any figure may come from, as most figures have no step of their own: a page too many costs a second."""
     twin = study.experiments_of(wildcards.dataset).label_noise.noisy
     files = [path for dataset in filter(None, (wildcards.dataset, twin)) for path in report_sources(dataset)]
     scripts = sorted(path.stem for path in Path(f"{PROJECT}/workflow/scripts").glob("*.py"))
-    rules = [path.read_text() for path in sorted(Path(f"{PROJECT}/workflow/rules").glob("*.smk"))]
-    return fingerprint.value(upstream_of(wildcards, input=files), [code(script) for script in scripts], rules)
+    return fingerprint.value(upstream_of(wildcards, input=files), [code(script) for script in scripts])
 
 
 # what the page looks like is no Python
