@@ -14,7 +14,7 @@ SHORT := -m "not slow and not slurm and not long"
 CLOCK := $(addprefix tests/,$(addsuffix .py,unit/test_forkserver unit/test_helpers unit/test_record unit/test_resume unit/test_speed \
 	workflow/test_forked_jobs workflow/test_interrupted workflow/test_scheduler))
 test: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile $(SHORT) $(CLOCK:%=--ignore=%) tests/unit tests/workflow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile $(SHORT) $(CLOCK:%=--ignore=%) tests/workflow tests/unit
 	$(BIN)/python -m pytest $(SHORT) $(CLOCK) tests/gpu
 
 # the workflow of every part beyond the thesis, on small data, and a quick run of all benchmarks: four minutes

@@ -107,6 +107,17 @@ def test_a_touched_data_set_too_large_for_checksums(project):
     assert project.plan("--max-checksum-file-size", str(limit), SLIDING_WINDOW, CORRELATION) == set()
 
 
+def test_a_touched_archive(copy):
+    """Its content is fixed by checksums, and it is larger than what Snakemake reads."""
+    recipes = {"scoring": "scoring", "training": "training"}
+    copy.configure(**{"datasets.cifar10": {"source": "cifar10", "recipes": recipes}})
+    for path in ("data/cifar10/dataset.h5", "data/cifar10/classes.csv", "data/archives/cifar10.tar.gz"):
+        (copy.folder / path).parent.mkdir(exist_ok=True)
+        (copy.folder / path).write_bytes(b"whatever")
+    os.truncate(copy.folder / "data/archives/cifar10.tar.gz", 170_000_000)
+    assert copy.plan("data/cifar10/dataset.h5") == set()
+
+
 def test_a_script_comment_and_a_script_change(project):
     project.edit("workflow/scripts/draw_sweeps.py", "with job(", "# here\nwith job(")
     assert project.plan(SLIDING_WINDOW, CORRELATION) == set()

@@ -226,7 +226,7 @@ def dataset_inputs(wildcards):
     settings = source_settings(wildcards.dataset)
     if isinstance(study.datasets[wildcards.dataset], Derived):
         return images_of(study.datasets[wildcards.dataset].base)
-    return {"archive": settings["archive"]} if "archive" in settings else {}
+    return {"archive": ancient(settings["archive"])} if "archive" in settings else {}
 
 
 def clusters_file(dataset, metric):
