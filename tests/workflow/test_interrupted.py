@@ -40,6 +40,7 @@ def _lines(study):
     return [line.split()[1:4] for line in study.ledger.read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_two_snakemakes_at_once_lose_nothing(finished, tmp_path):
     """Both make the same study in the same folder, without Snakemake's lock; each may find what the other has done."""
     study = killing.Study(tmp_path)

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.workflow.conftest import Project
 
 TARGET = "results/digits/scores/el2n.h5"
@@ -21,5 +23,6 @@ def test_the_scheduler_looks_once_for_every_job(tmp_path):
     assert looks(tmp_path) <= JOBS
 
 
+@pytest.mark.long
 def test_a_limit_that_was_asked_for_is_kept(tmp_path):
     assert looks(tmp_path, "--max-jobs-per-timespan", "101/1s") > JOBS

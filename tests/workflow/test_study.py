@@ -151,36 +151,29 @@ def test_a_data_set_with_wrong_labels_is_a_name_like_any_other(copy):
         assert (file["train/labels"][:] != file["train/true_labels"][:]).sum() == 144
 
 
+DYNAMICS, SCORES, SWEEPS = ("results/digits/" + folder for folder in ("dynamics", "scores", "sweeps/sliding_window"))
+
+
 @pytest.mark.parametrize(
     ("path", "damage", "target", "says"),
     [
-        ("results/digits/dynamics/seed1.h5", "cut", "results/digits/scores/el2n.h5", "seed1.h5: damaged or cut short"),
-        (
-            "results/digits/dynamics/seed1.h5",
-            "results/digits/dynamics/seed0.h5",
-            "results/digits/scores/el2n.h5",
-            "seed1.h5: was made by other settings (data set, recipe, seed or parameters)",
+        (f"{DYNAMICS}/seed1.h5", "cut", f"{SCORES}/el2n.h5", "seed1.h5: damaged or cut short"),
+        (f"{SWEEPS}/km.csv", f"{SWEEPS}/el2n.csv", TABLE, "km.csv: was changed or damaged"),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in (
+                ("data/digits/dataset.h5", "cut", f"{SCORES}/el2n.h5", "dataset.h5: damaged or cut short"),
+                (
+                    f"{DYNAMICS}/seed1.h5",
+                    f"{DYNAMICS}/seed0.h5",
+                    f"{SCORES}/el2n.h5",
+                    "seed1.h5: was made by other settings (data set, recipe, seed or parameters)",
+                ),
+                (f"{SCORES}/km.h5", f"{SCORES}/el2n.h5", f"{SWEEPS}/km.csv", "km.h5: was made by other settings"),
+                (f"{SCORES}/km.h5", f"{SCORES}/x.h5", f"{SWEEPS}/km.csv", "not written by this pipeline"),
+                (f"{SWEEPS}/km.csv", "cut", TABLE, "km.csv: was changed or damaged"),
+            )
         ),
-        (
-            "results/digits/scores/km.h5",
-            "results/digits/scores/el2n.h5",
-            "results/digits/sweeps/sliding_window/km.csv",
-            "km.h5: was made by other settings",
-        ),
-        (
-            "results/digits/scores/km.h5",
-            "results/digits/scores/x.h5",
-            "results/digits/sweeps/sliding_window/km.csv",
-            "not written by this pipeline",
-        ),
-        ("results/digits/sweeps/sliding_window/km.csv", "cut", TABLE, "km.csv: was changed or damaged"),
-        (
-            "results/digits/sweeps/sliding_window/km.csv",
-            "results/digits/sweeps/sliding_window/el2n.csv",
-            TABLE,
-            "km.csv: was changed or damaged",
-        ),
-        ("data/digits/dataset.h5", "cut", "results/digits/scores/el2n.h5", "dataset.h5: damaged or cut short"),
     ],
 )
 def test_damaged_files_are_refused_with_their_cure(copy, path, damage, target, says):
