@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) results/digits/sliding_window.png
 	@echo "Look at results/digits/sliding_window.png; its numbers are in results/digits/sliding_window.csv"
 
-# CORES files of tests at a time, with one thread each; then, one after the other, what watches the clock
+# CORES files of tests at a time, with one thread each; then, one after the other, what watches the clock or needs a GPU
 SHORT := -m "not slow and not slurm and not long"
 CLOCK := $(addprefix tests/,$(addsuffix .py,unit/test_forkserver unit/test_helpers unit/test_record unit/test_resume unit/test_speed \
 	workflow/test_forked_jobs workflow/test_interrupted workflow/test_scheduler))
@@ -83,4 +83,4 @@ lock:
 
 # removes what was computed; data/sources, where your own files lie, stays
 clean:
-	rm -rf results/* data/*/dataset.h5 .snakemake
+	rm -rf results/* data/*/dataset.h5 data/*/classes.csv data/*/.classes.csv.sha256 data/*/prepare_dataset.log .snakemake

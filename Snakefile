@@ -6,6 +6,7 @@ min_version("9.20")
 configfile: "config.yaml"
 
 
+# functions are called when all of these are read: they may use those of files further down
 include: "workflow/rules/common.smk"
 include: "workflow/rules/lineage.smk"
 include: "workflow/rules/resources.smk"

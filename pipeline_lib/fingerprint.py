@@ -80,7 +80,7 @@ def code(*starts: str | Path) -> str:
     Raises:
         SyntaxError: a followed file does not parse.
     """
-    return value({str(name): text for name, text in _closure(starts).items()})
+    return value(_closure(starts))
 
 
 def modules(*starts: str | Path) -> list[str]:
@@ -88,9 +88,9 @@ def modules(*starts: str | Path) -> list[str]:
     return sorted(_closure(starts))
 
 
-def keep_meanings(file: str | Path) -> None:
-    """Keep what is found of source files in a file, so that the next process parses only those that were edited since."""
-    _meanings(PACKAGE).keep_in(Path(file))
+def keep_meanings(folder: str | Path) -> None:
+    """Keep what is found of source files in a folder, so that the next process parses only those that were edited since."""
+    _meanings(PACKAGE).keep_in(Path(folder))
 
 
 def _closure(starts) -> dict[str, str]:

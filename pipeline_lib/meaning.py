@@ -2,15 +2,17 @@
 
 import ast
 import contextlib
-import functools
 import hashlib
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 MESSAGES = ("PipelineError", "Diverged", "UnseenError", "refuse", "storage.refuse")
+# what a meaning depends on besides the file: how it is found, and the Python that reads and writes source
+READER = hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).hexdigest()[:16]
 
 
 class Meaning(NamedTuple):
@@ -25,17 +27,17 @@ class Meanings:
 
     def __init__(self, package: Path):
         self._package = package
-        self._known: dict[str, list] = {}
+        self._seen: dict[tuple[Path, int], Meaning] = {}  # path and date
+        self._known: dict[str, tuple[str, Meaning]] = {}  # name -> hash of the file, and its meaning
         self._file: Path | None = None
         self._fresh = False
 
-    def keep_in(self, file: Path) -> None:
-        """Take what is known from a file, which can always be deleted, and write there what is found."""
-        self._file = file
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            kept = json.loads(file.read_text())
-            if kept["by"] == _reader():
-                self._known = kept["of"] | self._known
+    def keep_in(self, folder: Path) -> None:
+        """Take what is known from a file in a folder, which can always be deleted, and write there what is found."""
+        self._file = folder / f"meanings-{READER}.json"
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+            kept = json.loads(self._file.read_text())
+            self._known |= {name: (digest, Meaning(*found)) for name, (digest, found) in kept.items()}
 
     def of(self, path: Path) -> Meaning:
         """Return the meaning of a file.
@@ -43,29 +45,27 @@ class Meanings:
         Raises:
             SyntaxError: it does not parse.
         """
-        source, name = path.read_bytes(), os.path.relpath(path, self._package.parent)
-        digest = hashlib.sha256(source).hexdigest()
-        known = self._known.get(name)
-        if known is None or known[0] != digest:
-            self._known[name] = known = [digest, *_meaning(source, path, self._package)]
-            self._fresh = True
-        return Meaning(*known[1:])
+        seen = path, path.stat().st_mtime_ns
+        if seen not in self._seen:
+            source, name = path.read_bytes(), os.path.relpath(path, self._package.parent)
+            digest = hashlib.sha256(source).hexdigest()
+            known, meaning = self._known.get(name, (None, None))
+            if known != digest:
+                meaning = _meaning(source, path, self._package)
+                self._known[name], self._fresh = (digest, meaning), True
+            self._seen[seen] = meaning
+        return self._seen[seen]
 
     def keep(self) -> None:
         """Write down what has been found, where that was asked for and is possible."""
         if self._fresh and self._file:
-            part = self._file.with_name(f"{self._file.name}.{os.getpid()}")
             with contextlib.suppress(OSError):  # nobody needs it
                 self._file.parent.mkdir(parents=True, exist_ok=True)
-                part.write_text(json.dumps({"by": _reader(), "of": self._known}))
-                part.replace(self._file)
+                with tempfile.TemporaryDirectory(dir=self._file.parent) as own:
+                    part = Path(own) / self._file.name
+                    part.write_text(json.dumps(self._known))
+                    part.replace(self._file)
         self._fresh = False
-
-
-@functools.cache
-def _reader() -> str:
-    """Return what a meaning depends on besides the file: this file, and the Python that reads and writes source."""
-    return hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).hexdigest()
 
 
 def _meaning(source: bytes, path: Path, package: Path) -> Meaning:

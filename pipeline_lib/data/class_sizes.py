@@ -1,4 +1,4 @@
-"""How many images of each class a data set has: a table to look at, and small enough for Snakemake to compare by content."""
+"""How many images of each class a data set has: a table to look at, and so small that Snakemake compares it by content."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,8 @@ def class_sizes(dataset: Dataset) -> pd.DataFrame:
 
     Returns:
         One row per class: `label`, `class` (its name), `train` and `test` (images with that label), `wrong` (training images whose
-        label is known to be wrong; all empty where the true labels are not known).
+        label is known to be wrong; all empty where the true labels are not known), `dataset` (the same in every row: the
+        fingerprint of images, labels and names, so that the table changes with any of them).
     """
     labels, truth = dataset.train_labels, dataset.true_labels
     wrong = None if truth is None else np.bincount(labels[labels != truth], minlength=dataset.classes)
@@ -22,5 +23,6 @@ def class_sizes(dataset: Dataset) -> pd.DataFrame:
             "train": np.bincount(labels, minlength=dataset.classes),
             "test": np.bincount(dataset.test_labels, minlength=dataset.classes),
             "wrong": wrong,
+            "dataset": dataset.fingerprint(),
         }
     )

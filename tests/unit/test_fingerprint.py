@@ -49,9 +49,9 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def kept(project):
-    """What is found of the small package is kept in this file."""
-    fingerprint.keep_meanings(project / "new folder/meanings.json")
-    return project / "new folder/meanings.json"
+    """What is found of the small package is kept in this folder."""
+    fingerprint.keep_meanings(project / "new folder")
+    return project / "new folder"
 
 
 def in_another_process(monkeypatch):
@@ -83,22 +83,30 @@ def test_a_file_of_another_content_is_parsed_whatever_its_date(project, kept, mo
     assert fingerprint.code(project / "script.py") != before
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"by": 1}', "\0", "by another Python"])
+@pytest.mark.parametrize("content", ["", "[]", "1", '{"script.py": 1}', '{"script.py": ["x", ["y"]]}', "\0"])
 def test_what_is_kept_is_left_aside_where_it_cannot_be_used(project, kept, content):
-    before, there = fingerprint.code(project / "script.py"), json.loads(kept.read_text())
-    if content == "by another Python":
-        wrong = {name: [found[0], "wrong", []] for name, found in there["of"].items()}
-        content = json.dumps({"by": "another Python", "of": wrong})
-    kept.write_text(content)
+    before, [file] = fingerprint.code(project / "script.py"), kept.iterdir()
+    there = json.loads(file.read_text())
+    file.write_text(content)
     fingerprint._meanings.cache_clear()
     fingerprint.keep_meanings(kept)
     assert fingerprint.code(project / "script.py") == before
-    assert json.loads(kept.read_text()) == there, "and replaced"
+    assert json.loads(file.read_text()) == there, "and replaced"
+
+
+def test_what_another_reader_found_does_not_count(project, kept, monkeypatch):
+    before, [file] = fingerprint.code(project / "script.py"), kept.iterdir()
+    file.write_text(json.dumps({name: [digest, ["wrong", []]] for name, (digest, _) in json.loads(file.read_text()).items()}))
+    fingerprint._meanings.cache_clear()
+    monkeypatch.setattr(meaning, "READER", "another")
+    fingerprint.keep_meanings(kept)
+    assert fingerprint.code(project / "script.py") == before
+    assert len(list(kept.iterdir())) == 2
 
 
 def test_nobody_needs_to_be_able_to_write_it_down(project):
     (project / "file").write_text("")
-    fingerprint.keep_meanings(project / "file/meanings.json")
+    fingerprint.keep_meanings(project / "file")
     assert fingerprint.code(project / "script.py")
 
 
@@ -109,6 +117,7 @@ def changes(project, name, old, new, *starts):
     text = (project / name).read_text()
     assert old in text
     (project / name).write_text(text.replace(old, new))
+    fingerprint._meanings.cache_clear()
     return fingerprint.code(*starts) != before
 
 

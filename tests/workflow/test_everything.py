@@ -93,7 +93,7 @@ def test_an_edit_of_what_makes_a_table_reaches_its_readers_even_if_the_run_stops
 
 def test_a_rule_that_reads_what_no_step_is_known_of_is_refused(project):
     """Its results would not follow the changes of what it reads."""
-    project.edit("workflow/rules/analyse.smk", r'/noise_detection\.csv"): noise_table', r'/noise\.csv"): noise_table')
+    project.edit("workflow/rules/analyse.smk", r'/noise_detection\.csv"): noise_step', r'/noise\.csv"): noise_step')
     done = project.snakemake("-n", "results/digits/claims.csv")
     assert done.returncode != 0
     assert "results/digits/noise_detection.csv: no step in STEPS makes it" in done.stdout

@@ -66,23 +66,23 @@ def other_networks(dataset):
     return ["transfer"] if "transfer" in study.swept(dataset) else []
 
 
-def correlation_table(dataset):
+def correlation_step(dataset):
     return table(code("draw_correlation"), score_files(dataset))
 
 
-def noise_table(dataset):
+def noise_step(dataset):
     return table(code("draw_noise_detection"), score_files(with_wrong_labels(dataset)))
 
 
-def transfer_table(dataset):
+def transfer_step(dataset):
     files = [*sweep_files(dataset, "transfer").values(), *named_scores(dataset, "transfer")]
     return table(code("draw_transfer"), files)
 
 
 STEPS |= {
-    re.compile(rf"results/(?P<dataset>{NAME})/correlation_pearson_intervals\.csv"): correlation_table,
-    re.compile(rf"results/(?P<dataset>{NAME})/noise_detection\.csv"): noise_table,
-    re.compile(rf"results/(?P<dataset>{NAME})/transfer\.csv"): transfer_table,
+    re.compile(rf"results/(?P<dataset>{NAME})/correlation_pearson_intervals\.csv"): correlation_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/noise_detection\.csv"): noise_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/transfer\.csv"): transfer_step,
 }
 
 
@@ -183,7 +183,7 @@ rule sum_speed:
 
 rule draw_reliability:
     input:
-        unpack(images),
+        unpack(own_dataset),
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
         table="results/{dataset}/reliability.csv",
@@ -210,7 +210,7 @@ rule draw_reliability:
 
 rule draw_noise_detection:
     input:
-        unpack(lambda w: images_of(with_wrong_labels(w.dataset))),
+        unpack(lambda w: dataset_input(with_wrong_labels(w.dataset))),
         scores=lambda w: score_files(with_wrong_labels(w.dataset)),
     output:
         table="results/{dataset}/noise_detection.csv",
@@ -237,7 +237,7 @@ rule draw_noise_detection:
 
 rule judge_claims:
     input:
-        unpack(images),
+        unpack(own_dataset),
         lambda w: [path for files in claim_sweeps(w.dataset).values() for path in files.values()],
         dynamics=lambda w: ensemble_files(w.dataset) if early_and_final(w.dataset) else [],
         correlation="results/{dataset}/correlation_pearson_intervals.csv",
@@ -266,9 +266,18 @@ rule judge_claims:
         "../scripts/judge_claims.py"
 
 
+def belief_step(dataset):
+    return step("belief", code("believe"), ensemble_files(dataset))
+
+
+STEPS |= {
+    re.compile(rf"results/(?P<dataset>{NAME})/belief(_test)?\.csv"): belief_step,
+}
+
+
 rule believe:
     input:
-        unpack(images),
+        unpack(own_dataset),
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
         train="results/{dataset}/belief.csv",
@@ -298,7 +307,7 @@ def threshold_votes(dataset):
 
 rule rank_examples:
     input:
-        unpack(images),
+        unpack(own_dataset),
         belief="results/{dataset}/belief.csv",
         scores=lambda w: score_files(w.dataset),
         votes=lambda w: threshold_votes(w.dataset),

@@ -1,6 +1,6 @@
 # What the rules share: the checked study, and what each result depends on.
 #
-# Every rule names three things in `params`, and reruns when one of them changes (profiles/default: rerun-triggers):
+# Every rule that computes names three things in `params`, and reruns when one of them changes (profiles/default: rerun-triggers):
 #   settings  the part of config.yaml that it uses
 #   code      fingerprint of its script and of everything that the script imports from pipeline_lib
 #   upstream  the same of everything before it (lineage.smk)
@@ -124,7 +124,7 @@ def ensemble_seeds(dataset):
     return range(study.ensemble_of(dataset).seeds)
 
 
-fingerprint.keep_meanings(".snakemake/meanings.json")
+fingerprint.keep_meanings(".snakemake")
 TRAINING_CODE = fingerprint.code(*fingerprint.TRAINING)
 
 
@@ -220,12 +220,12 @@ def check_source(dataset):
                 raise PipelineError(f"{section.npz}: {npz.MISSING}")
 
 
-def dataset_inputs(wildcards):
+def source_inputs(wildcards):
     check_source(wildcards.dataset)
     check_imbalance(wildcards.dataset)
     settings = source_settings(wildcards.dataset)
     if isinstance(study.datasets[wildcards.dataset], Derived):
-        return images_of(study.datasets[wildcards.dataset].base)
+        return dataset_input(study.datasets[wildcards.dataset].base)
     return {"archive": ancient(settings["archive"])} if "archive" in settings else {}
 
 
@@ -250,15 +250,16 @@ def dataset_file(dataset):
     return f"data/{dataset}/dataset.h5"
 
 
-def images(wildcards):
-    """The data set as a job's input: a new date does not make it a new one, and a change is carried on by the table beside it.
+def own_dataset(wildcards):
+    return dataset_input(wildcards.dataset)
+
+
+def dataset_input(dataset):
+    """The data set as an input: a new date does not make it a new one; a change is carried on by the table beside it, which has
+    its fingerprint.
 
     With `ancient` alone, jobs that follow one whose parameters changed would be left for the next invocation.
     """
-    return images_of(wildcards.dataset)
-
-
-def images_of(dataset):
     return {"dataset": ancient(dataset_file(dataset)), "classes": f"data/{dataset}/classes.csv"}
 
 
@@ -276,7 +277,7 @@ def sources_of(dataset, metric):
                 raise WorkflowError(f"metrics.{metric}: needs at least {fewest} ensemble seeds, {scorer} has {seeds}")
             return ensemble_files(scorer)
         case "images":
-            return [dataset_file(dataset)]
+            return [ancient(dataset_file(dataset))]
         case "clusters":
             return [f"results/{dataset}/features/swav.h5", clusters_file(dataset, metric)]
     return []

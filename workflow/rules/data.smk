@@ -17,9 +17,25 @@ rule download_archive:
         "../scripts/download_archive.py"
 
 
+def data_step(dataset):
+    section = dataset_section(dataset)
+    settings = [study.seed, source_settings(dataset), source_stamp(dataset)]
+    base = [dataset_file(section.base)] if isinstance(section, Derived) else []
+    return step(settings, data_code(dataset), base)
+
+
+def data_code(dataset):
+    return code("prepare_dataset", f"pipeline_lib.data.{source_kind(dataset)}")
+
+
+STEPS |= {
+    re.compile(rf"data/(?P<dataset>{NAME})/(dataset\.h5|classes\.csv)"): data_step,
+}
+
+
 rule prepare_dataset:
     input:
-        unpack(dataset_inputs),
+        unpack(source_inputs),
     output:
         dataset="data/{dataset}/dataset.h5",
         classes="data/{dataset}/classes.csv",

@@ -17,7 +17,7 @@ def elbow_features():
 
 rule draw_distributions:
     input:
-        unpack(images),
+        unpack(own_dataset),
         scores=lambda w: score_files(w.dataset),
     output:
         table="results/{dataset}/distributions.csv",
@@ -42,7 +42,7 @@ rule draw_distributions:
 
 rule draw_tsne:
     input:
-        unpack(images),
+        unpack(own_dataset),
         features="results/{dataset}/features/swav.h5",
     output:
         table="results/{dataset}/tsne.csv",
@@ -68,7 +68,7 @@ rule draw_tsne:
 
 rule draw_examples:
     input:
-        unpack(images),
+        unpack(own_dataset),
         scores="results/{dataset}/scores/{metric}.h5",
         belief="results/{dataset}/belief.csv",
     output:
@@ -95,7 +95,7 @@ rule draw_examples:
 
 rule draw_suspicious:
     input:
-        unpack(images),
+        unpack(own_dataset),
         belief="results/{dataset}/belief{split}.csv",
     output:
         table="results/{dataset}/suspicious{split}.csv",
@@ -121,7 +121,7 @@ rule draw_suspicious:
 
 rule draw_augmentations:
     input:
-        unpack(images),
+        unpack(own_dataset),
     output:
         table="results/{dataset}/augmentations.csv",
         figure="results/{dataset}/augmentations.png",
@@ -148,7 +148,7 @@ rule draw_augmentations:
 
 rule draw_data_map:
     input:
-        unpack(images),
+        unpack(own_dataset),
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
         table="results/{dataset}/data_map.csv",
@@ -174,7 +174,7 @@ rule draw_data_map:
 
 rule draw_elbow:
     input:
-        unpack(images),
+        unpack(own_dataset),
         clusters=f"results/{{dataset}}/clusters/{elbow_features()}-elbow.h5",
     output:
         table="results/{dataset}/elbow.csv",

@@ -31,7 +31,7 @@ def modules_of(dataset, experiment):
 
 rule draw_score_epoch:
     input:
-        unpack(images),
+        unpack(own_dataset),
         lambda w: sweep_files(w.dataset, "score_epoch").values(),
         dynamics=lambda w: ensemble_files(w.dataset),
         scores=lambda w: named_scores(w.dataset, "score_epoch"),
@@ -63,7 +63,7 @@ rule draw_score_epoch:
 
 rule draw_seeds:
     input:
-        unpack(images),
+        unpack(own_dataset),
         lambda w: sweep_files(w.dataset, "seeds").values(),
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
@@ -93,7 +93,7 @@ rule draw_seeds:
 
 rule draw_transfer:
     input:
-        unpack(images),
+        unpack(own_dataset),
         lambda w: sweep_files(w.dataset, "transfer").values(),
         scores=lambda w: named_scores(w.dataset, "transfer"),
     output:
@@ -133,7 +133,7 @@ def gradients_recorded(dataset):
 
 rule draw_grand_full:
     input:
-        unpack(images),
+        unpack(own_dataset),
         dynamics=lambda w: ensemble_files(w.dataset),
     output:
         table="results/{dataset}/grand_full.csv",

@@ -32,7 +32,7 @@ def cluster_files(experiment, dataset):
 
 rule draw_sweeps:
     input:
-        unpack(images),
+        unpack(own_dataset),
         sweep_inputs,
         lambda w: cluster_files(w.experiment, w.dataset).values(),
     output:
@@ -67,7 +67,7 @@ def beside(dataset, experiment, title, of=None):
 
 rule draw_both_ends:
     input:
-        unpack(images),
+        unpack(own_dataset),
         lambda w: sweep_files(w.dataset, "prune_easiest").values(),
         lambda w: sweep_files(w.dataset, "prune_hardest").values(),
     output:
@@ -95,7 +95,7 @@ rule draw_both_ends:
 
 rule draw_label_noise:
     input:
-        unpack(images),
+        unpack(own_dataset),
         lambda w: sweep_files(w.dataset, "sliding_window").values(),
         lambda w: sweep_files(noisy_twin(w.dataset), "sliding_window").values(),
     output:
@@ -160,7 +160,7 @@ rule draw_curves:
 
 rule draw_correlation:
     input:
-        unpack(images),
+        unpack(own_dataset),
         scores=lambda w: score_files(w.dataset),
     output:
         table="results/{dataset}/correlation_{method}.csv",

@@ -62,13 +62,14 @@ def noise_kinds(dataset):
 
 
 def noise_kind_files(dataset):
-    kinds = noise_kinds(dataset).values()
-    return [path for files in kinds for path in (ancient(files["dataset"]), files["votes"], *files["dynamics"])]
+    kinds = noise_kinds(dataset)
+    data = [path for kind in kinds for path in dataset_input(kind).values()]
+    return data + [path for files in kinds.values() for path in (files["votes"], *files["dynamics"])]
 
 
 rule train_threshold:
     input:
-        unpack(images),
+        unpack(own_dataset),
     output:
         "results/{dataset}/threshold/run{seed}.h5",
     log:
@@ -97,7 +98,7 @@ rule train_threshold:
 
 rule judge_threshold:
     input:
-        unpack(images),
+        unpack(own_dataset),
         runs=lambda w: threshold_runs(w.dataset),
     output:
         votes="results/{dataset}/threshold_votes.csv",
@@ -124,7 +125,7 @@ rule judge_threshold:
 
 rule draw_margins:
     input:
-        unpack(images),
+        unpack(own_dataset),
         run="results/{dataset}/threshold/run0.h5",
         votes="results/{dataset}/threshold_votes.csv",
     output:

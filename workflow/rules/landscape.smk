@@ -66,7 +66,7 @@ def landscape_demand(dataset, experiment):
 
 rule train_connectivity:
     input:
-        unpack(images),
+        unpack(own_dataset),
         scores=lambda w: landscape_scores(w.dataset, "connectivity"),
     output:
         "results/{dataset}/connectivity/pair{pair}.h5",
@@ -96,7 +96,7 @@ rule train_connectivity:
 
 rule train_kernels:
     input:
-        unpack(images),
+        unpack(own_dataset),
         scores=lambda w: landscape_scores(w.dataset, "kernel_velocity"),
     output:
         "results/{dataset}/kernels/seed{seed}.h5",
@@ -124,7 +124,7 @@ rule train_kernels:
 
 rule draw_connectivity:
     input:
-        unpack(images),
+        unpack(own_dataset),
         lines=lambda w: connectivity_files(w.dataset),
     output:
         table="results/{dataset}/connectivity.csv",
@@ -149,7 +149,7 @@ rule draw_connectivity:
 
 rule draw_kernel_velocity:
     input:
-        unpack(images),
+        unpack(own_dataset),
         kernels=lambda w: kernels_files(w.dataset),
     output:
         table="results/{dataset}/kernel_velocity.csv",

@@ -1,9 +1,52 @@
 # Trainings that are recorded once: the ensemble, SwAV, k-means
 
 
+def dynamics_step(dataset, seed):
+    settings = [study.seed, recipe(dataset, "scoring"), int(seed), grand_full(dataset)]
+    purpose = study.ensemble_purpose(dataset)
+    if purpose != "scoring":  # left out, so that files from before there were other purposes stay valid
+        settings.append(purpose)
+    return step(settings, code("train_seed"), [dataset_file(dataset)])
+
+
+def swav_settings(dataset):
+    if dataset_section(dataset).swav is None:
+        raise WorkflowError(
+            f"datasets.{dataset}.swav names no section, but km, clusters, elbow and tsne are made from SwAV's features. Name "
+            "one, or leave these out"
+        )
+    return plain(study.swav[dataset_section(dataset).swav])
+
+
+def swav_training(dataset):
+    """The part of the SwAV section that the training uses; the elbow's range is the clustering's."""
+    return {k: v for k, v in swav_settings(dataset).items() if k != "elbow"}
+
+
+def features_step(dataset):
+    return step([study.seed, swav_training(dataset)], code("train_swav"), [dataset_file(dataset)])
+
+
+def clusters_step(dataset, features, k):
+    settings = [study.seed, features, str(k), elbow_range(dataset, str(k))]
+    return step(settings, code("cluster"), [f"results/{dataset}/features/swav.h5"])
+
+
+def elbow_range(dataset, k):
+    """The numbers of clusters that are tried; none where the number is given."""
+    return swav_settings(dataset)["elbow"] if k == "elbow" else None
+
+
+STEPS |= {
+    re.compile(rf"results/(?P<dataset>{NAME})/dynamics/seed(?P<seed>\d+)\.h5"): dynamics_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/features/swav\.h5"): features_step,
+    re.compile(rf"results/(?P<dataset>{NAME})/clusters/(?P<features>[a-z]+)-(?P<k>\w+)\.h5"): clusters_step,
+}
+
+
 rule train_seed:
     input:
-        unpack(images),
+        unpack(own_dataset),
     output:
         "results/{dataset}/dynamics/seed{seed}.h5",
     log:
@@ -32,7 +75,7 @@ rule train_seed:
 
 rule train_swav:
     input:
-        unpack(images),
+        unpack(own_dataset),
     output:
         "results/{dataset}/features/swav.h5",
     log:
@@ -60,7 +103,7 @@ rule train_swav:
 
 rule cluster:
     input:
-        unpack(images),
+        unpack(own_dataset),
         features="results/{dataset}/features/swav.h5",
     output:
         "results/{dataset}/clusters/{features}-{k}.h5",

@@ -1,9 +1,36 @@
 # Scores -> pruned trainings, through the run store
 
 
+# what a sweep does not use of its experiment's section: the metrics' names, and what belongs to scores where there are none
+UNUSED = {"metrics", "k", "features", "by", "epochs", "numbers", "datasets"}
+UNUSED_BY_RANDOM = UNUSED | {"starts", "strata", "cutoffs"}
+UNUSED_BY_REPEATED = UNUSED_BY_RANDOM | {"budget"}
+
+
+def sweep_settings(dataset, experiment, metric):
+    settings = experiment_settings(dataset, experiment)
+    if metric == "full":
+        return {"seeds": settings["seeds"]}
+    if experiment in VARIED:  # what is tried stands in the recipes
+        return {k: settings[k] for k in ("seeds", "validation") if k in settings}
+    unused = {"random": UNUSED_BY_RANDOM, REPEATED: UNUSED_BY_REPEATED}.get(metric, UNUSED)
+    return {k: v for k, v in settings.items() if k not in unused}
+
+
+def sweep_step(dataset, experiment, metric):
+    recipes = sweep_variants(dataset, experiment, metric) or recipe(dataset, "training")
+    settings = [study.seed, sweep_settings(dataset, experiment, metric), recipes]
+    return step(settings, code("sweep"), [dataset_file(dataset), *choice_files(dataset, experiment, metric)])
+
+
+STEPS |= {
+    re.compile(rf"results/(?P<dataset>{NAME})/sweeps/(?P<experiment>\w+)/(?P<metric>{NAME})\.csv"): sweep_step,
+}
+
+
 rule sweep:
     input:
-        unpack(images),
+        unpack(own_dataset),
         unpack(lambda w: chosen_by(w.dataset, w.experiment, w.metric)),
     output:
         "results/{dataset}/sweeps/{experiment}/{metric}.csv",
@@ -42,7 +69,7 @@ def subset_score(wildcards):
 # What a study is made for: the part of the training set to use, {begin} to {end} percent in the order of difficulty
 rule list_subset:
     input:
-        unpack(images),
+        unpack(own_dataset),
         score=subset_score,
     output:
         "results/{dataset}/subsets/{metric}_{begin}-{end}{balanced}.csv",

@@ -26,7 +26,7 @@ def report_metrics(dataset):
 
 
 def report_sources(dataset):
-    """The files that any figure may come from."""
+    """The files that figures come from: a page too many costs a second."""
     return [
         *(dataset_file(dataset), *alone_files(dataset), *score_files(dataset), *threshold_votes(dataset)),
         *(path for sweeps in told_sweeps(dataset).values() for path in sweeps.values()),
@@ -37,7 +37,7 @@ def report_sources(dataset):
 
 
 def report_upstream(wildcards):
-    """All that any figure may come from, as most figures have no step of their own: a page too many costs a second."""
+    """What most figures come from: they have no step of their own, and Snakemake compares them by content besides."""
     twin = study.experiments_of(wildcards.dataset).label_noise.noisy
     files = [path for dataset in filter(None, (wildcards.dataset, twin)) for path in report_sources(dataset)]
     scripts = sorted(path.stem for path in Path(f"{PROJECT}/workflow/scripts").glob("*.py"))
@@ -51,7 +51,7 @@ REPORT_LOOK = fingerprint.value([Path(f"{PROJECT}/pipeline_lib/report/{part}").r
 
 rule report:
     input:
-        unpack(images),
+        unpack(own_dataset),
         dynamics="results/{dataset}/dynamics/seed0.h5",
         figures=lambda w: [f"results/{w.dataset}/{name}.png" for name in report_figures(w.dataset)],
         figure_tables=lambda w: [f"results/{w.dataset}/{name}.csv" for name in report_figures(w.dataset)],
@@ -73,7 +73,7 @@ rule report:
         look=REPORT_LOOK,
         code=code("report", *map(metric_module, study.metrics)),
         upstream=report_upstream,
-        origins=lambda w, input: origins_of(w, [input.dataset, input.dynamics]),
+        origins=lambda w, input: origins_of(w, [input.dataset, input.dynamics]),  # the others carry none
     message:
         "Write the report of {wildcards.dataset}"
     script:

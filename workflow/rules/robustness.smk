@@ -71,7 +71,7 @@ def attack_minutes(wildcards, attempt):
 
 rule attack:
     input:
-        unpack(images),
+        unpack(own_dataset),
         unpack(lambda w: chosen_by(w.dataset, "prune_easiest", w.metric)),
     output:
         "results/{dataset}/attacks/{metric}.csv",
@@ -130,7 +130,7 @@ rule draw_robustness:
 # its network is that of the first training on all data, which the attack on these has left in the run store
 rule draw_attacked:
     input:
-        unpack(images),
+        unpack(own_dataset),
         attacks="results/{dataset}/attacks/full.csv",
     output:
         table="results/{dataset}/attacked.csv",

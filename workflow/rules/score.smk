@@ -1,9 +1,28 @@
 # Records -> one score per example and metric
 
 
+def score_settings(metric):
+    return {"function": study.metric_function(metric_of(metric)), "parameters": study.metric_parameters(metric)}
+
+
+def score_code(metric):
+    source = metric_files.SOURCES[needs(metric)]
+    return code("score", metric_module(metric), *filter(None, [source]))
+
+
+def score_step(dataset, metric):
+    files = [dataset_file(dataset), *sources_of(dataset, metric)]
+    return step([study.seed, score_settings(metric)], score_code(metric), files)
+
+
+STEPS |= {
+    re.compile(rf"results/(?P<dataset>{NAME})/scores/(?P<metric>{NAME})\.h5"): score_step,
+}
+
+
 rule score:
     input:
-        unpack(images),
+        unpack(own_dataset),
         source=lambda w: sources_of(w.dataset, w.metric),
     output:
         "results/{dataset}/scores/{metric}.h5",

@@ -31,7 +31,7 @@ def swept_keys(dataset):
 
 rule draw_imbalance:
     input:
-        unpack(images),
+        unpack(own_dataset),
         lambda w: sweep_files(w.dataset, "imbalance").values(),
     output:
         table="results/{dataset}/imbalance.csv",
@@ -56,7 +56,7 @@ rule draw_imbalance:
 
 rule draw_recipe_values:
     input:
-        unpack(images),
+        unpack(own_dataset),
         lambda w: sweep_files(w.dataset, "sweep").values(),
     output:
         table="results/{dataset}/sweep.csv",
