@@ -17,7 +17,8 @@ test: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist loadfile $(SHORT) $(CLOCK:%=--ignore=%) tests/workflow tests/unit
 	$(BIN)/python -m pytest $(SHORT) $(CLOCK) tests/gpu
 
-# the workflow of every part beyond the thesis, on small data, and a quick run of all benchmarks: four minutes
+# the workflow of every part beyond the thesis, on small data, further damages and races, and a quick run of all benchmarks: some
+# ten minutes
 test-long: .venv/installed
 	$(BIN)/python -m pytest -m long
 

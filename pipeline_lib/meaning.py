@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
+
+from pipeline_lib.errors import PipelineError
 
 MESSAGES = ("PipelineError", "Diverged", "UnseenError", "refuse", "storage.refuse")
 # what a meaning depends on besides the file: how it is found, and the Python that reads and writes source
@@ -59,12 +60,10 @@ class Meanings:
     def keep(self) -> None:
         """Write down what has been found, where that was asked for and is possible."""
         if self._fresh and self._file:
-            with contextlib.suppress(OSError):  # nobody needs it
-                self._file.parent.mkdir(parents=True, exist_ok=True)
-                with tempfile.TemporaryDirectory(dir=self._file.parent) as own:
-                    part = Path(own) / self._file.name
-                    part.write_text(json.dumps(self._known))
-                    part.replace(self._file)
+            from pipeline_lib.storage import atomic  # brings h5py, which a process that finds nothing new may not need
+
+            with contextlib.suppress(OSError, PipelineError), atomic(self._file) as part:  # nobody needs it
+                part.write_text(json.dumps(self._known))
         self._fresh = False
 
 

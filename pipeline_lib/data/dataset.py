@@ -110,8 +110,8 @@ def check(dataset: Dataset, where: str) -> Dataset:
     return dataset
 
 
-def write(path: str | Path, dataset: Dataset, attrs: dict) -> None:
-    """Write the canonical file.
+def write(path: str | Path, dataset: Dataset, attrs: dict) -> str:
+    """Write the canonical file and return its fingerprint.
 
     Args:
         path: data/{name}/dataset.h5
@@ -131,7 +131,9 @@ def write(path: str | Path, dataset: Dataset, attrs: dict) -> None:
         arrays["train/true_labels"] = dataset.true_labels
     if dataset.test_drawn is not None:
         arrays["test/drawn"] = dataset.test_drawn
-    storage.write_h5(path, arrays, {**attrs, "fingerprint": dataset.fingerprint()})
+    found = dataset.fingerprint()
+    storage.write_h5(path, arrays, {**attrs, "fingerprint": found})
+    return found
 
 
 def read(path: str | Path) -> tuple[Dataset, str]:

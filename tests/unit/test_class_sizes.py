@@ -9,7 +9,8 @@ from pipeline_lib.data.dataset import Dataset
 def sizes(true_labels, pixel=0):
     images = np.full((5, 1, 2, 2), pixel, dtype=np.uint8)
     names, ids = ["cat", "dog", "owl"], list("abcde")
-    return class_sizes(Dataset(images, np.array([0, 1, 2, 2, 2]), images[:2], np.array([2, 0]), names, ids, true_labels))
+    dataset = Dataset(images, np.array([0, 1, 2, 2, 2]), images[:2], np.array([2, 0]), names, ids, true_labels)
+    return class_sizes(dataset, dataset.fingerprint())
 
 
 def test_images_are_counted_by_their_given_label():

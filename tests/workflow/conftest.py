@@ -67,6 +67,13 @@ class Project:
             shutil.copytree(source, folder / part, ignore=ignore) if source.is_dir() else shutil.copy(source, folder / part)
         shutil.copy(Path(__file__).parent / "tiny.yaml", folder / "config.yaml")
 
+    def copied(self, folder: Path) -> "Project":
+        """Return a copy of this one, with its results, in a folder that is not there yet."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        copy = Project.__new__(Project)
+        copy.folder = folder
+        return copy
+
     def snakemake(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         """Run Snakemake here; standard error is merged into the output."""
         inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
@@ -142,11 +149,7 @@ def project(finished):
 @pytest.fixture
 def copy(finished, tmp_path):
     """A copy of the finished tiny study that a test may change for good."""
-    target = tmp_path / "copy"
-    shutil.copytree(finished.folder, target, symlinks=True)
-    changed = Project.__new__(Project)
-    changed.folder = target
-    return changed
+    return finished.copied(tmp_path / "copy")
 
 
 def _files(path: Path) -> list[Path]:

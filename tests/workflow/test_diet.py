@@ -1,7 +1,5 @@
 """Scores from less on the tiny study: what is made, and what an edit makes again."""
 
-import shutil
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,9 +22,7 @@ ON = {
 @pytest.fixture(scope="module")
 def drawn(finished, tmp_path_factory):
     """The tiny study with the experiments on, all of them made."""
-    project = type(finished).__new__(type(finished))
-    project.folder = tmp_path_factory.mktemp("diet") / "study"
-    shutil.copytree(finished.folder, project.folder, symlinks=True)
+    project = finished.copied(tmp_path_factory.mktemp("diet") / "study")
     project.configure(**ON)
     project.make(*FIGURES)
     return project

@@ -1,7 +1,6 @@
 """Every experiment on the tiny study: the report builds all of it, and one metric more trains nothing that is not new."""
 
 import re
-import shutil
 
 import h5py
 import pandas as pd
@@ -21,9 +20,7 @@ FIGURES = (
 @pytest.fixture(scope="module")
 def reported(finished, tmp_path_factory):
     """The tiny study with everything that a report holds."""
-    project = type(finished).__new__(type(finished))
-    project.folder = tmp_path_factory.mktemp("everything") / "study"
-    shutil.copytree(finished.folder, project.folder, symlinks=True)
+    project = finished.copied(tmp_path_factory.mktemp("everything") / "study")
     project.output = project.make(REPORT)
     return project
 
@@ -83,9 +80,7 @@ def test_a_finished_report_has_nothing_to_do(reported):
 
 
 def test_an_edit_of_what_makes_a_table_reaches_its_readers_even_if_the_run_stops_between(reported, tmp_path):
-    copy = type(reported).__new__(type(reported))
-    copy.folder = tmp_path / "copy"
-    shutil.copytree(reported.folder, copy.folder, symlinks=True)
+    copy = reported.copied(tmp_path / "copy")
     copy.edit("pipeline_lib/draw/noise_detection.py", "ROW = 0.3 ", "ROW = 0.4 ")
     copy.make("results/digits/noise_detection.csv")
     assert copy.plan("results/digits/claims.csv") == {"judge_claims"}

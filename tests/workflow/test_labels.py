@@ -1,12 +1,8 @@
 """The learned cut-off in the workflow: what depends on it, what it says, and what is refused or warned of early."""
 
-import shutil
-
 import numpy as np
 import pandas as pd
 import pytest
-
-from tests.workflow.conftest import Project
 
 TARGETS = ("results/digits/noise_cutoff.png", "results/digits_noisy/relabel.png", "results/digits_noisy/threshold_margins.png")
 RANKING = "results/digits/ranking.csv"
@@ -15,9 +11,7 @@ RANKING = "results/digits/ranking.csv"
 @pytest.fixture(scope="module")
 def judged(finished, tmp_path_factory):
     """The tiny study with its cut-offs, on right and on wrong labels."""
-    project = Project.__new__(Project)
-    project.folder = tmp_path_factory.mktemp("cut off") / "study"
-    shutil.copytree(finished.folder, project.folder, symlinks=True)
+    project = finished.copied(tmp_path_factory.mktemp("cut off") / "study")
     project.make(*TARGETS, RANKING)
     return project
 

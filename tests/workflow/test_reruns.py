@@ -93,10 +93,14 @@ def test_config(project, case):
     assert project.plan(SLIDING_WINDOW, CORRELATION) == expected
 
 
+def files_of(project):
+    """All files but what Snakemake keeps for itself."""
+    return [path for path in project.folder.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
+
+
 def test_touched_files(project):
-    for path in project.folder.rglob("*"):
-        if path.is_file() and ".snakemake" not in path.parts:
-            os.utime(path)
+    for path in files_of(project):
+        os.utime(path)
     assert project.plan(SLIDING_WINDOW, CORRELATION) == set()
 
 
@@ -114,9 +118,8 @@ def test_a_touched_data_set_too_large_for_checksums(project):
     limit, data = 200_000, project.folder / "data/digits/dataset.h5"
     assert data.stat().st_size > limit
     now = time.time()
-    for path in project.folder.rglob("*"):
-        if path.is_file() and ".snakemake" not in path.parts:
-            os.utime(path, (now, now - 60 * (path != data)))
+    for path in files_of(project):
+        os.utime(path, (now, now - 60 * (path != data)))
     assert project.plan("--max-checksum-file-size", str(limit), SLIDING_WINDOW, CORRELATION) == set()
 
 

@@ -16,9 +16,7 @@ DRAWN = {"draw_robustness", "draw_attacked"}
 @pytest.fixture(scope="module")
 def attacked(finished, tmp_path_factory):
     """The tiny study, its networks attacked."""
-    project = type(finished).__new__(type(finished))
-    project.folder = tmp_path_factory.mktemp("attacked") / "study"
-    shutil.copytree(finished.folder, project.folder, symlinks=True)
+    project = finished.copied(tmp_path_factory.mktemp("attacked") / "study")
     project.configure(**{"experiments.robustness": SECTION})
     project.make(FIGURE, PICTURES)
     return project

@@ -1,7 +1,5 @@
 """Experiments that change the recipe: no scores, no training twice, and an edit reruns what it touches."""
 
-import shutil
-
 import pandas as pd
 import pytest
 
@@ -17,9 +15,7 @@ DRAWN = {"draw_imbalance", "draw_sweep"}
 @pytest.fixture(scope="module")
 def varied(finished, tmp_path_factory):
     """The tiny study with both experiments."""
-    project = type(finished).__new__(type(finished))
-    project.folder = tmp_path_factory.mktemp("varied") / "study"
-    shutil.copytree(finished.folder, project.folder, symlinks=True)
+    project = finished.copied(tmp_path_factory.mktemp("varied") / "study")
     assert project.plan(*FIGURES) == SWEEPS | WAYS | DRAWN, "no score is needed"
     project.make(*FIGURES)
     return project

@@ -24,10 +24,10 @@ def keep_settings_for_jobs():
     """Write this workflow's settings where the jobs that it submits find them, under a name made from their content."""
     path = Path(f".snakemake/configs/{fingerprint.value(config)}.json")
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(config, sort_keys=True))
-        part.replace(path)
+        from pipeline_lib.storage import atomic
+
+        with atomic(path) as part:
+            part.write_text(json.dumps(config, sort_keys=True))
     os.environ[SUBMITTED] = str(path.resolve())
 
 

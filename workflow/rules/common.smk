@@ -277,7 +277,7 @@ def sources_of(dataset, metric):
                 raise WorkflowError(f"metrics.{metric}: needs at least {fewest} ensemble seeds, {scorer} has {seeds}")
             return ensemble_files(scorer)
         case "images":
-            return [ancient(dataset_file(dataset))]
+            return [dataset_input(dataset)["dataset"]]
         case "clusters":
             return [f"results/{dataset}/features/swav.h5", clusters_file(dataset, metric)]
     return []

@@ -28,7 +28,7 @@ def report_metrics(dataset):
 def report_sources(dataset):
     """The files that figures come from: a page too many costs a second."""
     return [
-        *(dataset_file(dataset), *alone_files(dataset), *score_files(dataset), *threshold_votes(dataset)),
+        *(*alone_files(dataset), *score_files(dataset), *threshold_votes(dataset)),
         *(path for sweeps in told_sweeps(dataset).values() for path in sweeps.values()),
         *([f"results/{dataset}/clusters/{elbow_features()}-elbow.h5"] if study.has_features(dataset) else []),
         *(noise_kind_files(dataset) if study.experiments_of(dataset).label_noise.kinds else []),

@@ -16,6 +16,6 @@ with job(snakemake.log[0], snakemake.params.origins) as log:
     attrs = {"source": snakemake.params.settings, "note": note, "seed": snakemake.params.seed, "origin": snakemake.params.origin}
     for sentence in oddities(dataset):
         log.warning("%s", sentence)
-    canonical.write(snakemake.output.dataset, dataset, attrs)
-    storage.write_csv(snakemake.output.classes, class_sizes(dataset), origin=snakemake.params.origin)
+    fingerprint = canonical.write(snakemake.output.dataset, dataset, attrs)
+    storage.write_csv(snakemake.output.classes, class_sizes(dataset, fingerprint), origin=snakemake.params.origin)
     log.info("%d training and %d test images of %d classes", len(dataset.train_labels), len(dataset.test_labels), dataset.classes)
